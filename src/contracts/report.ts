@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import { JobId, Sha256 } from './ids.js';
+import { JobSpec, METRICS } from './job-spec.js';
+
+/** A two-sided 95 % interval [low, high]. */
+export const Interval = z.tuple([z.number(), z.number()]);
+export const Estimate = z.object({ value: z.number(), ci95: Interval });
+export type Estimate = z.infer<typeof Estimate>;
+
+export const VERDICTS = ['met', 'not_met', 'undecided'] as const;
+export const Verdict = z.enum(VERDICTS);
+export type Verdict = z.infer<typeof Verdict>;
+
+export const RequirementVerdict = z.object({
+  name: z.string(),
+  bound: z.number(),
+  value: z.number().nullable(),
+  ci95: Interval.nullable(),
+  verdict: Verdict,
+  reason: z.string().optional(),
+  samples_needed: z
+    .int()
+    .optional()
+    .meta({ description: 'Undecided: about how many evaluation samples would decide.' }),
+});
+export type RequirementVerdict = z.infer<typeof RequirementVerdict>;
+
+export const MetricValue = z.object({ name: z.enum(METRICS), value: z.number(), samples: z.int(), ci95: Interval });
+export const Latency = z.object({ p20: z.number(), p50: z.number(), p90: z.number(), p99: z.number() });
+export type Latency = z.infer<typeof Latency>;
+
+/** One model measured: how big, how good, how fast. */
+export const Measured = z.object({
+  bytes: z.int(),
+  sha256: Sha256,
+  metric: MetricValue,
+  latency_ms: Latency,
+});
+export type Measured = z.infer<typeof Measured>;
+
+/** A node of the result, by the name it had in the model before the step. */
+export const NodeReport = z.object({
+  name: z.string(),
+  op_type: z.string(),
+  integer: z
+    .boolean()
+    .meta({ description: 'Runs in an integer kernel on this CPU, as seen in the graph that ONNX Runtime executes.' }),
+  reason: z.string().optional().meta({ description: 'Why it stayed in float.' }),
+  sqnr_db: z
+    .number()
+    .nullable()
+    .meta({ description: 'Signal to quantization noise of its output, float against quantized model, in dB.' }),
+  exact_everywhere: z.boolean().nullable().meta({
+    description:
+      'No pair of its INT8 weights can saturate the 16-bit sums of CPUs without VNNI; null when it runs in float.',
+  }),
+});
+export type NodeReport = z.infer<typeof NodeReport>;
+
+export const CandidateReport = z.object({
+  scheme: z.string(),
+  on_front: z.boolean(),
+  refused: z.string().nullable(),
+  bytes: z.int().nullable(),
+  metric: z.number().nullable(),
+  speedup: z.number().nullable(),
+});
+
+export const StageReport = z.object({
+  type: z.enum(['quantize', 'evaluate']),
+  scheme: z.string().optional(),
+  seconds: z.number(),
+  bytes: z.int(),
+  sha256: Sha256,
+  passes: z.array(z.object({ name: z.string(), changes: z.int() })).optional(),
+  calibration: z.object({ method: z.string(), samples: z.int(), tensors: z.int() }).optional(),
+  integer_nodes: z.int().optional(),
+  float_nodes: z.int().optional(),
+  notes: z.array(z.string()),
+});
+export type StageReport = z.infer<typeof StageReport>;
+
+export const Environment = z.object({
+  cpu: z.string(),
+  instruction_sets: z.array(z.string()),
+  threads: z.int(),
+  onnxruntime: z.string(),
+  node: z.string(),
+  platform: z.string(),
+});
+export type Environment = z.infer<typeof Environment>;
+
+export const Report = z
+  .object({
+    object: z.literal('report'),
+    job: JobId,
+    verdict: Verdict.nullable().meta({ description: 'Null when the job stated no requirements.' }),
+    requirements: z.array(RequirementVerdict),
+    original: Measured,
+    result: Measured,
+    size_ratio: z.number(),
+    speedup: Estimate,
+    speedup_parts: z.object({ cleanup: Estimate, quantization: Estimate }).nullable().meta({
+      description: 'What the lossless clean-up gave over the original, and the number format over the cleaned model.',
+    }),
+    metric_drop: Estimate.meta({ description: 'Paired on the same samples; positive is worse, whatever the metric.' }),
+    stages: z.array(StageReport),
+    nodes: z.array(NodeReport),
+    candidates: z.array(CandidateReport),
+    splits: z.record(z.string(), z.object({ samples: z.int(), source: z.enum(['manifest', 'seeded', 'synthetic']) })),
+    notes: z.array(z.string()),
+    environment: Environment,
+    reproduce: z.object({
+      spec: JobSpec,
+      seed: z.int(),
+      inputs: z.object({ model: z.string(), dataset: z.string().nullable() }),
+    }),
+  })
+  .meta({ id: 'Report' });
+export type Report = z.infer<typeof Report>;
+
+/** The line of a report that a job carries. */
+export const ReportSummary = z.object({
+  metric: z.enum(METRICS),
+  original_metric: z.number(),
+  result_metric: z.number(),
+  metric_drop: z.number(),
+  speedup: z.number(),
+  size_ratio: z.number(),
+});
+export type ReportSummary = z.infer<typeof ReportSummary>;
