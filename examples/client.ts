@@ -1,0 +1,84 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { z } from 'zod';
+import type { Dataset, DatasetManifest } from '../src/contracts/dataset.js';
+import type { Artifact, Job } from '../src/contracts/job.js';
+import type { Model } from '../src/contracts/model.js';
+import type { Problem } from '../src/contracts/problem.js';
+import type { Report } from '../src/contracts/report.js';
+
+/** A caller of the HTTP contract, as a platform would write it: fetch and nothing else. */
+export class Client {
+  constructor(
+    private readonly base: string,
+    private readonly key?: string,
+  ) {}
+
+  async uploadModel(path: string, name: string): Promise<Model> {
+    return this.#json(
+      await this.#call(`/v1/models?name=${encodeURIComponent(name)}`, {
+        method: 'POST',
+        body: await readFile(path),
+        headers: { 'content-type': 'application/octet-stream' },
+      }),
+    );
+  }
+
+  async uploadDataset(path: string, name: string, manifest: z.input<typeof DatasetManifest>): Promise<Dataset> {
+    const form = new FormData();
+    form.append('manifest', JSON.stringify(manifest));
+    form.append('data', new Blob([await readFile(path)]), name);
+    return this.#json(
+      await this.#call(`/v1/datasets?name=${encodeURIComponent(name)}`, { method: 'POST', body: form }),
+    );
+  }
+
+  async createJob(spec: object): Promise<Job> {
+    return this.#json(
+      await this.#call('/v1/jobs', {
+        method: 'POST',
+        body: JSON.stringify(spec),
+        headers: { 'content-type': 'application/json' },
+      }),
+    );
+  }
+
+  /** Polls until the job is done, telling `onProgress` what it is doing. */
+  async waitFor(id: string, onProgress: (job: Job) => void): Promise<Job> {
+    const POLL_MS = 500;
+    for (;;) {
+      const job: Job = await this.#json(await this.#call(`/v1/jobs/${id}`));
+      onProgress(job);
+      if (job.done) return job;
+      await sleep(POLL_MS);
+    }
+  }
+
+  async report(id: string): Promise<Report> {
+    return this.#json(await this.#call(`/v1/jobs/${id}/report`, { headers: { accept: 'application/json' } }));
+  }
+
+  async artifacts(id: string): Promise<Artifact[]> {
+    const page: { data: Artifact[] } = await this.#json(await this.#call(`/v1/jobs/${id}/artifacts`));
+    return page.data;
+  }
+
+  async download(artifact: Artifact): Promise<Uint8Array> {
+    return new Uint8Array(await (await this.#call(artifact.urls.content)).arrayBuffer());
+  }
+
+  async #call(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    if (this.key) headers.set('authorization', `Bearer ${this.key}`);
+    const response = await fetch(new URL(path, this.base), { ...init, headers });
+    if (response.ok) return response;
+    const problem = (await response.json()) as Problem;
+    throw new Error(
+      `${problem.code}: ${problem.detail}${problem.errors.map((error) => `\n  ${error.pointer}: ${error.message}`).join('')}`,
+    );
+  }
+
+  async #json<Body>(response: Response): Promise<Body> {
+    return (await response.json()) as Body;
+  }
+}
