@@ -70,6 +70,9 @@ export const StageReport = z.object({
   type: z.enum(['quantize', 'evaluate']),
   scheme: z.string().optional(),
   seconds: z.number(),
+  peak_memory_bytes: z
+    .int()
+    .meta({ description: 'The most memory that the engine process held until the step was done.' }),
   bytes: z.int(),
   sha256: Sha256,
   passes: z.array(z.object({ name: z.string(), changes: z.int() })).optional(),
