@@ -1,4 +1,5 @@
-import { type Graph, type Node, subgraphs } from './graph.js';
+import { capturedValues } from './captured-values.js';
+import type { Graph, Node } from './graph.js';
 import type { Tensor } from './tensor.js';
 
 /** One place where a value is read: input `index` of `node`; `node` holds the reading subgraph when `nested`. */
@@ -7,22 +8,6 @@ export interface Use {
   readonly index: number;
   /** Read from inside a subgraph of `node`; such a use cannot be redirected by editing `node.inputs`. */
   readonly nested: boolean;
-}
-
-/** Every outer value that a graph's nodes read, directly or from deeper subgraphs. */
-function capturedBy(graph: Graph): Set<string> {
-  const own = new Set<string>([...graph.initializers.keys(), ...graph.inputs.map((value) => value.name)]);
-  for (const node of graph.nodes) for (const output of node.outputs) own.add(output);
-  const captured = new Set<string>();
-  const read = (name: string) => {
-    if (name !== '' && !own.has(name)) captured.add(name);
-  };
-  for (const node of graph.nodes) {
-    node.inputs.forEach(read);
-    for (const inner of subgraphs(node)) capturedBy(inner).forEach(read);
-  }
-  for (const output of graph.outputs) read(output.name);
-  return captured;
 }
 
 /**
@@ -128,7 +113,7 @@ export class GraphEditor {
     node.inputs.forEach((value, index) => {
       if (value !== '') add(value, { node, index, nested: false });
     });
-    for (const value of this.#captured(node)) add(value, { node, index: -1, nested: true });
+    for (const value of capturedValues(node)) add(value, { node, index: -1, nested: true });
     for (const output of node.outputs) {
       if (output === '') continue;
       this.#producers.set(output, node);
@@ -137,16 +122,11 @@ export class GraphEditor {
   }
 
   #unindex(node: Node): void {
-    for (const value of new Set([...node.inputs, ...this.#captured(node)])) {
+    for (const value of new Set([...node.inputs, ...capturedValues(node)])) {
       const kept = this.uses(value).filter((use) => use.node !== node);
       if (kept.length === 0) this.#uses.delete(value);
       else this.#uses.set(value, kept);
     }
     for (const output of node.outputs) if (this.#producers.get(output) === node) this.#producers.delete(output);
-  }
-
-  /** Outer values read from inside the node's subgraphs. */
-  #captured(node: Node): Set<string> {
-    return new Set(subgraphs(node).flatMap((inner) => [...capturedBy(inner)]));
   }
 }

@@ -34,6 +34,8 @@ export interface Node {
   readonly opType: string;
   /** '' is the standard domain. */
   readonly domain: string;
+  /** Which of several local functions of one name a call means; absent for operators. */
+  readonly overload?: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: ReadonlyMap<string, Attribute>;

@@ -69,7 +69,8 @@ export function elements<Type extends ViewableType>(tensor: Tensor, dtype: Type)
   if (tensor.dtype !== dtype) throw new TypeError(`expected a ${dtype} tensor, got ${tensor.dtype}`);
   const View = VIEWS[dtype];
   const { bytes } = tensor;
-  const aligned = bytes.byteOffset % View.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  // Not slice(): that of a Buffer is a view of the same memory.
+  const aligned = bytes.byteOffset % View.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   return new View(
     aligned.buffer as ArrayBuffer,
     aligned.byteOffset,
