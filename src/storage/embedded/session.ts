@@ -1,0 +1,100 @@
+import { existsSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import { SEARCH_PATH, type SqlResult } from '../sql-pool.js';
+import { DurableFileSystem } from './durable-file-system.js';
+
+/**
+ * PGlite's own parameters without `-F` (which turns fsync off), and with the one sync method that its Emscripten build passes on
+ * to the file system: its fdatasync is a stub.
+ */
+const START_PARAMETERS = [
+  '--single',
+  '-O',
+  '-j',
+  ...[
+    `search_path=${SEARCH_PATH}`,
+    'exit_on_error=false',
+    'log_checkpoints=false',
+    'max_worker_processes=0',
+    'max_parallel_workers=0',
+    'max_parallel_workers_per_gather=0',
+    'max_parallel_maintenance_workers=0',
+    'io_method=sync',
+    'fsync=on',
+    'synchronous_commit=on',
+    'wal_sync_method=fsync',
+    // Segments that a checkpoint keeps for reuse; the default of 80 MB is for servers.
+    'min_wal_size=32MB',
+  ].flatMap((setting) => ['-c', setting]),
+];
+
+/** The one session of an embedded PostgreSQL. It knows nothing of its users: the lock is the pool's. */
+export class EmbeddedSession {
+  private constructor(private readonly pglite: PGlite) {}
+
+  /** Opens the database in a folder, and makes it first when there is none (about four seconds). */
+  static async open(folder: string): Promise<EmbeddedSession> {
+    if (!existsSync(join(folder, 'PG_VERSION'))) await initialize(folder);
+    return new EmbeddedSession(await start(folder));
+  }
+
+  /**
+   * Runs one statement with parameters, or any number without: then the last one's result is the answer. Throws PGlite's
+   * DatabaseError, whose `code` is the SQLSTATE as it is with pg.
+   */
+  async run<Row>(text: string, values: readonly unknown[] = []): Promise<SqlResult<Row>> {
+    const result =
+      values.length === 0 ? (await this.pglite.exec(text)).at(-1) : await this.pglite.query(text, [...values]);
+    const rows = (result?.rows ?? []) as Row[];
+    return { rows, rowCount: result?.rowCount ?? result?.affectedRows ?? null, command: result?.command ?? '' };
+  }
+
+  get inTransaction(): boolean {
+    return this.pglite.isInTransaction();
+  }
+
+  onNotification(listener: (channel: string, payload: string) => void): void {
+    this.pglite.onNotification(listener);
+  }
+
+  /** Writes a checkpoint and closes the files. */
+  async close(): Promise<void> {
+    await this.pglite.close();
+  }
+}
+
+async function start(folder: string): Promise<PGlite> {
+  return PGlite.create({ fs: new DurableFileSystem(folder), startParams: START_PARAMETERS });
+}
+
+/** Makes the database beside its place and renames it when it is whole and on disk: a kill leaves nothing half made. */
+async function initialize(folder: string): Promise<void> {
+  const unfinished = `${folder}.unfinished`;
+  await rm(unfinished, { recursive: true, force: true });
+  await mkdir(unfinished, { recursive: true, mode: 0o700 });
+  await (await start(unfinished)).close();
+  await syncTree(unfinished);
+  await rm(folder, { recursive: true, force: true });
+  await rename(unfinished, folder);
+  await syncPath(join(folder, '..'));
+}
+
+async function syncTree(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await syncTree(path);
+    else if (entry.isFile()) await syncPath(path);
+  }
+  await syncPath(folder);
+}
+
+async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
