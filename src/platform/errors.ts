@@ -69,6 +69,7 @@ export const ERROR_CATALOGUE = {
   metric_not_applicable: entry(422, 'The metric does not fit the model'),
   model_load_failed: entry(422, 'ONNX Runtime cannot load the model'),
   model_run_failed: entry(422, 'ONNX Runtime cannot run the model on these inputs'),
+  output_not_finite: entry(422, 'The model gives NaN or infinity'),
   requirements_not_met: entry(422, 'Nothing satisfies the requirements'),
   timeout: entry(422, 'The job ran out of time'),
   memory_limit_exceeded: entry(422, 'The job ran out of memory'),

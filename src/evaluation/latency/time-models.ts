@@ -1,0 +1,72 @@
+import { BlockTimes } from './block-times.js';
+
+/** Runs before the clock counts: first runs allocate, and pages and branch predictors are cold. */
+const WARM_UP_RUNS = 5;
+/** Fewest alternating blocks: fewer give a bootstrap over blocks too little to draw from. */
+export const MIN_BLOCKS = 40;
+/** More blocks than this add switching between models and no precision. */
+const MAX_BLOCKS = 200;
+/** Runs of one block when there are enough to choose: short blocks alternate often, so drift of the machine hits all models alike. */
+const RUNS_PER_BLOCK = 5;
+/** Milliseconds that timing may take for all models together; slow models get fewer runs, never fewer blocks. */
+const TIMING_BUDGET_MS = 120_000;
+/** Milliseconds above which a run is so long that the model's caches are warm after the first instant of it. */
+const LONG_RUN_MS = 50;
+
+export interface TimedModels<Name extends string> {
+  readonly times: Readonly<Record<Name, BlockTimes>>;
+  /** Timed runs of each model; fewer than asked when the models are slow. */
+  readonly runs: number;
+}
+
+/**
+ * Times models that alternate in blocks of one process. The order rotates from block to block, and a block starts with one untimed run
+ * that brings the model's weights back into the caches.
+ * @param task.models one run of each, by name.
+ * @param task.runs timed runs wanted of each model.
+ * @param task.now a monotonic clock in milliseconds.
+ */
+export async function timeModels<Name extends string>(task: {
+  readonly models: Readonly<Record<Name, () => Promise<unknown>>>;
+  readonly runs: number;
+  now(): number;
+  readonly signal: AbortSignal;
+  progress(fraction: number): void;
+}): Promise<TimedModels<Name>> {
+  const names = Object.keys(task.models) as Name[];
+  const timeOnce = async (name: Name): Promise<number> => {
+    task.signal.throwIfAborted();
+    const start = task.now();
+    await task.models[name]();
+    return task.now() - start;
+  };
+
+  const usual = new Map<Name, number>();
+  for (const name of names) {
+    const warmUp: number[] = [];
+    while (warmUp.length < WARM_UP_RUNS) warmUp.push(await timeOnce(name));
+    usual.set(name, Math.min(...warmUp));
+  }
+
+  const blocks = Math.min(MAX_BLOCKS, Math.max(MIN_BLOCKS, Math.floor(task.runs / RUNS_PER_BLOCK)));
+  const round = [...usual.values()].reduce((sum, time) => sum + time, 0);
+  const affordable = Math.floor(TIMING_BUDGET_MS / (round * blocks));
+  const perBlock = Math.max(1, Math.min(Math.ceil(task.runs / blocks), affordable));
+
+  const taken = Object.fromEntries(names.map((name) => [name, [] as number[][]])) as Record<Name, number[][]>;
+  for (let block = 0; block < blocks; block++) {
+    for (let turn = 0; turn < names.length; turn++) {
+      const name = names[(block + turn) % names.length] as Name;
+      if ((usual.get(name) ?? 0) < LONG_RUN_MS) await timeOnce(name);
+      const times: number[] = [];
+      for (let run = 0; run < perBlock; run++) times.push(await timeOnce(name));
+      taken[name].push(times);
+    }
+    task.progress((block + 1) / blocks);
+  }
+  const times = Object.fromEntries(names.map((name) => [name, new BlockTimes(taken[name])])) as Record<
+    Name,
+    BlockTimes
+  >;
+  return { times, runs: perBlock * blocks };
+}

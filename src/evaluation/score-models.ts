@@ -1,0 +1,80 @@
+import { numbers } from '../onnx/ir/numbers.js';
+import type { Tensor } from '../onnx/ir/tensor.js';
+import { ServiceError } from '../platform/errors.js';
+import type { Session } from '../runtime/session.js';
+import { batches, sampleOf } from './batches.js';
+import type { Metric, MetricOptions, SampleValues } from './metrics/metric.js';
+import type { EvaluationSamples } from './samples.js';
+
+export interface Scores {
+  /** One score per evaluation sample, in the same order: they are paired. */
+  readonly original: Float64Array;
+  readonly result: Float64Array;
+}
+
+const sampleValues = (tensor: Tensor): SampleValues => ({ dims: tensor.dims, values: numbers(tensor) });
+
+function scoreOne(metric: Metric, output: SampleValues, against: SampleValues, options: MetricOptions): number {
+  try {
+    return metric.score(output, against, options);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new ServiceError('metric_not_applicable', `${metric.name} does not fit: ${cause.message}.`, { cause });
+  }
+}
+
+/**
+ * Scores both models on the same samples, batch by batch at constant memory: only the scores are kept.
+ * @throws ServiceError metric_not_applicable, output_not_finite, model_run_failed.
+ */
+export async function scoreModels(task: {
+  readonly original: Session;
+  readonly result: Session;
+  readonly samples: EvaluationSamples;
+  readonly indices: readonly number[];
+  readonly batch: number;
+  readonly output: string;
+  readonly metric: Metric;
+  readonly options: MetricOptions;
+  readonly signal: AbortSignal;
+  progress(fraction: number): void;
+}): Promise<Scores> {
+  const { metric, samples, indices, batch, output } = task;
+  const scores = { original: new Float64Array(indices.length), result: new Float64Array(indices.length) };
+  const answer = async (session: Session, feeds: Awaited<ReturnType<EvaluationSamples['feeds']>>) =>
+    (await session.run(feeds, [output])).get(output) as Tensor;
+  const keep = (side: keyof Scores, at: number, score: number) => {
+    if (!Number.isFinite(score)) {
+      throw new ServiceError('output_not_finite', `The ${side} gives NaN or infinity on sample ${indices[at]}.`, {
+        phase: 'evaluate',
+      });
+    }
+    scores[side][at] = score;
+  };
+
+  let done = 0;
+  for (const { indices: rows, used } of batches(indices, batch)) {
+    task.signal.throwIfAborted();
+    const feeds = await samples.feeds(rows);
+    const labels = metric.comparedWith === 'labels' ? await samples.labels(rows) : null;
+    if (metric.comparedWith === 'labels' && labels === null) {
+      throw new ServiceError('metric_not_applicable', `${metric.name} needs labels, and the dataset has none.`);
+    }
+    const original = await answer(task.original, feeds);
+    const result = await answer(task.result, feeds);
+    for (let row = 0; row < used; row++) {
+      const theirs = sampleValues(sampleOf(original, row, batch));
+      const own = sampleValues(sampleOf(result, row, batch));
+      const against = labels ? sampleValues(sampleOf(labels, row, rows.length)) : theirs;
+      keep(
+        'original',
+        done + row,
+        metric.comparedWith === 'original' ? metric.perfect : scoreOne(metric, theirs, against, task.options),
+      );
+      keep('result', done + row, scoreOne(metric, own, against, task.options));
+    }
+    done += used;
+    task.progress(done / indices.length);
+  }
+  return scores;
+}
