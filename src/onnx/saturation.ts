@@ -1,0 +1,55 @@
+import { elements, type Tensor } from './ir/tensor.js';
+
+/**
+ * Largest sum of two weights of one sign whose products with the largest activation, 255, fit a signed 16-bit sum:
+ * 255 · 128 = 32,640 <= 32,767, and 255 · 129 does not.
+ */
+const LARGEST_PAIR = 128;
+
+/** How a weight's elements follow one another in the sum that makes one output: the axes of K, outermost first, and the output axis. */
+export interface SumOrder {
+  readonly output: number;
+  readonly summed: readonly number[];
+}
+
+/** Conv weights [output channels, input channels per group, ...kernel]: ONNX Runtime sums over the kernel with channels innermost. */
+export const convSumOrder = (rank: number): SumOrder => ({
+  output: 0,
+  summed: [...Array.from({ length: rank - 2 }, (_, i) => i + 2), 1],
+});
+
+/** MatMul weights [K, N], and Gemm's unless `transposed`, then [N, K]. */
+export const matrixSumOrder = (transposed = false): SumOrder =>
+  transposed ? { output: 0, summed: [1] } : { output: 1, summed: [0] };
+
+/**
+ * Whether an integer kernel with uint8 activations and these int8 weights gives the same sums on every CPU. x86 CPUs without VNNI add
+ * the products of adjacent pairs along K in 16 bits with saturation (VPMADDUBSW). Activations are never negative, so only weights of
+ * one sign add up: a pair is safe when max(w1⁺ + w2⁺, w1⁻ + w2⁻) <= 128, and the layer when all pairs are. This is a worst case over
+ * all activations.
+ * @throws TypeError when the weights are not int8.
+ */
+export function isExactOnEveryCpu(weights: Tensor, { output, summed }: SumOrder): boolean {
+  const values = elements(weights, 'int8');
+  const strides = weights.dims.map((_, axis) =>
+    weights.dims.slice(axis + 1).reduce((product, dim) => product * dim, 1),
+  );
+  /** Offsets of the K elements of one output, in the order in which they are summed. */
+  let offsets = [0];
+  for (const axis of summed) {
+    const steps = Array.from({ length: weights.dims[axis] ?? 1 }, (_, i) => i * (strides[axis] as number));
+    offsets = offsets.flatMap((offset) => steps.map((step) => offset + step));
+  }
+  const outputs = weights.dims[output] ?? 1;
+  for (let channel = 0; channel < outputs; channel++) {
+    const start = channel * (strides[output] as number);
+    for (let k = 0; k + 1 < offsets.length; k += 2) {
+      const first = values[start + (offsets[k] as number)] as number;
+      const second = values[start + (offsets[k + 1] as number)] as number;
+      const positive = Math.max(first, 0) + Math.max(second, 0);
+      const negative = Math.max(-first, 0) + Math.max(-second, 0);
+      if (positive > LARGEST_PAIR || negative > LARGEST_PAIR) return false;
+    }
+  }
+  return true;
+}
