@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { ServiceError } from '../../platform/errors.js';
+import type { ReceiveOptions, StoredBlob } from './blob-store.js';
+
+/** Writes a stream to a new file, counting and hashing on the way; the file is on disk when it resolves. Removing it is the caller's. */
+export async function writeReceived(
+  content: AsyncIterable<Uint8Array>,
+  path: string,
+  { limit, signal }: ReceiveOptions,
+): Promise<StoredBlob> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const measured = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const chunk of content) {
+      bytes += chunk.byteLength;
+      if (bytes > limit) throw new ServiceError('payload_too_large', `The content may have ${limit} bytes at most.`);
+      hash.update(chunk);
+      yield chunk;
+    }
+  };
+  const file = createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true });
+  await pipeline(measured, file, { ...(signal && { signal }) });
+  return { sha256: hash.digest('hex'), bytes };
+}
