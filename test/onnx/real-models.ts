@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { elementCount, floats, int64s, type Tensor } from '../../src/onnx/ir/tensor.js';
-import { seededRandom } from './random.js';
+import { seededRandom } from '../../src/platform/random.js';
 
 export interface RealModel {
   readonly name: string;

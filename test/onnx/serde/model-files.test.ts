@@ -9,7 +9,7 @@ import { decodeModel } from '../../../src/onnx/serde/decode-model.js';
 import { encodeModel } from '../../../src/onnx/serde/encode-model.js';
 import { readModel } from '../../../src/onnx/serde/read-model.js';
 import { writeModel } from '../../../src/onnx/serde/write-model.js';
-import { seededRandom } from '../random.js';
+import { seededRandom } from '../../../src/platform/random.js';
 import { bytesEqual, runModel } from '../session.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'modelpress-serde-'));
