@@ -9,7 +9,7 @@ const int64Tensor = (values: readonly bigint[], dims: readonly number[]): Tensor
 });
 
 /** The value of a Constant node, whichever of its attributes holds it; undefined for sparse ones. */
-function valueOf(node: Node): Tensor | undefined {
+function constantValue(node: Node): Tensor | undefined {
   for (const [name, attribute] of node.attributes) {
     if (name === 'value' && attribute.kind === 'tensor') return attribute.value;
     if (name === 'value_float' && attribute.kind === 'float') return floats([attribute.value], []);
@@ -34,7 +34,7 @@ export const constantNodes: Pass = {
   run(graph: Graph): number {
     const before = graph.nodes.length;
     graph.nodes = graph.nodes.filter((node) => {
-      const value = node.opType === 'Constant' && node.domain === '' ? valueOf(node) : undefined;
+      const value = node.opType === 'Constant' && node.domain === '' ? constantValue(node) : undefined;
       const [output] = node.outputs;
       if (!value || output === undefined) return true;
       graph.initializers.set(output, value);
