@@ -57,6 +57,7 @@ export const ERROR_CATALOGUE = {
   unsupported_dtype: entry(422, 'The element type is not supported'),
   dataset_limit_exceeded: entry(422, 'The dataset breaks a limit'),
   corrupt_dataset: entry(422, 'The dataset is damaged'),
+  inconsistent_dataset: entry(422, 'The arrays hold different numbers of samples'),
   dataset_required: entry(422, 'The step needs a dataset'),
   dataset_mismatch: entry(422, 'The dataset does not fit the model'),
   dataset_not_finite: entry(422, 'The dataset holds NaN or infinity'),
@@ -82,7 +83,13 @@ export type ErrorCode = keyof typeof ERROR_CATALOGUE;
 
 export interface ErrorContext {
   /** Fields that are wrong, by JSON pointer. */
-  readonly errors?: readonly { pointer: string; code: string; message: string; expected?: string; received?: string }[];
+  readonly errors?: readonly {
+    pointer: string;
+    code: string;
+    message: string;
+    expected?: string | undefined;
+    received?: string | undefined;
+  }[];
   /** The operator that is the reason. */
   readonly node?: { readonly name: string; readonly op_type: string };
   readonly phase?: string;

@@ -1,0 +1,48 @@
+import type { ArrayInspection, DatasetInspection } from '../../contracts/dataset.js';
+import { byteLength } from '../../onnx/ir/tensor.js';
+import { ServiceError } from '../../platform/errors.js';
+import { detectFormat, readArrays } from '../formats/arrays.js';
+import { FiniteCheck } from '../formats/finite.js';
+
+/** Reads a dataset once, from the first byte to the last, at constant memory: sizes, checksums, NaN and infinity. */
+export async function scanDataset(path: string, signal: AbortSignal): Promise<DatasetInspection> {
+  const format = await detectFormat(path);
+  const arrays: ArrayInspection[] = [];
+  for await (const { name, header, data } of readArrays(path, signal)) {
+    const { dtype, shape } = header;
+    const [samples, ...sample] = shape;
+    if (samples === undefined)
+      throw new ServiceError('inconsistent_dataset', `Array ${JSON.stringify(name)} is a scalar.`, {
+        hint: 'The first axis of every array is the sample: give a constant as an array of one value per sample.',
+      });
+    const check = new FiniteCheck(dtype);
+    for await (const chunk of data) {
+      signal.throwIfAborted();
+      check.add(chunk);
+    }
+    const elementsPerSample = sample.reduce((product, size) => product * size, 1);
+    arrays.push({
+      name,
+      dtype,
+      shape: [...shape],
+      bytes: byteLength(dtype, shape),
+      first_non_finite: check.first === null ? null : Math.floor(check.first / elementsPerSample),
+    });
+  }
+  return { format, samples: commonLength(arrays), arrays };
+}
+
+function commonLength(arrays: readonly ArrayInspection[]): number {
+  const first = arrays[0];
+  if (!first) throw new ServiceError('not_a_dataset', 'The archive holds no arrays.');
+  const samples = first.shape[0] ?? 0;
+  const other = arrays.find((array) => array.shape[0] !== samples);
+  if (other)
+    throw new ServiceError(
+      'inconsistent_dataset',
+      `Array ${JSON.stringify(first.name)} holds ${samples} samples, array ${JSON.stringify(other.name)} holds ${other.shape[0]}.`,
+      { hint: 'The first axis of every array is the sample; all arrays must have the same number of them.' },
+    );
+  if (samples === 0) throw new ServiceError('dataset_too_small', 'The dataset holds no samples.');
+  return samples;
+}
