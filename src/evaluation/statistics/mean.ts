@@ -33,11 +33,11 @@ export function momentsOf(values: ArrayLike<number>): Moments {
  * Student's interval whose ends t are bent by the sample skewness γ,
  *   g⁻¹(t) = (3 √n / γ) (cbrt(1 + (γ / √n) (t - γ / (6 √n))) - 1),   [x̄ - s/√n g⁻¹(t), x̄ - s/√n g⁻¹(-t)].
  * Errors against the original are skewed (most samples almost equal, a few far off), where the plain t interval covers too little
- * on the costly side; a bootstrap of few samples does no better and needs random numbers. γ = 0 gives the t interval. One value alone
- * bounds nothing, so its interval is infinite.
+ * on the costly side; a bootstrap of few samples does no better and needs random numbers. γ = 0 gives the t interval. @throws RangeError for
+ * fewer than two values, which bound nothing.
  */
-export function meanFromMoments({ n, mean, deviation, skewness }: Moments): Estimate {
-  if (n < 2) return { value: mean, ci95: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY] };
+function hallInterval({ n, mean, deviation, skewness }: Moments): Estimate {
+  if (n < 2) throw new RangeError('the interval of a mean needs at least two values');
   const t = studentT975(n - 1);
   const gamma = skewness / Math.sqrt(n);
   const bend = (x: number) => (Math.abs(gamma) < 1e-9 ? x : (3 / gamma) * (Math.cbrt(1 + gamma * (x - gamma / 6)) - 1));
@@ -46,12 +46,11 @@ export function meanFromMoments({ n, mean, deviation, skewness }: Moments): Esti
 }
 
 /**
- * Mean of values that lie in `bounds`, with its interval. When all are equal the sample says nothing of how far others are off; inside
- * finite bounds the share of unseen, worst possible samples is then taken from the score interval of a proportion at zero, z²/(n + z²).
+ * The mean of values that lie in `range`, with its interval. When all are equal the sample says nothing of how far others are off; in
+ * a finite range the share of unseen, worst possible samples is then taken from the score interval of a proportion at zero, z²/(n + z²).
  */
-export function meanWithin(values: ArrayLike<number>, [low, high]: Interval): Estimate {
-  const moments = momentsOf(values);
-  const { value, ci95 } = meanFromMoments(moments);
+export function meanOf(moments: Moments, [low, high]: Interval): Estimate {
+  const { value, ci95 } = hallInterval(moments);
   if (moments.deviation === 0 && Number.isFinite(low) && Number.isFinite(high)) {
     const unseen = (Z * Z) / (moments.n + Z * Z);
     return { value, ci95: [value + unseen * (low - value), value + unseen * (high - value)] };
