@@ -24,3 +24,21 @@ export function seededRandom(seed: number): () => number {
     return result / 2 ** 32;
   };
 }
+
+/** A seed for one of several independent sequences that belong to one seed: FNV-1a over the seed and the parts. */
+export function derivedSeed(seed: number, ...parts: readonly (string | number)[]): number {
+  let hash = 0x811c9dc5;
+  for (const character of [seed, ...parts].join('\0'))
+    hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  return hash | 0;
+}
+
+/** The list in random order (Fisher and Yates; Durstenfeld 1964); the given list is left as it is. */
+export function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {
+  const result = [...items];
+  for (let i = result.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [result[i], result[j]] = [result[j] as Item, result[i] as Item];
+  }
+  return result;
+}

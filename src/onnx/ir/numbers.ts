@@ -10,6 +10,30 @@ export function halfToNumber(pattern: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+const float32 = new Float32Array(1);
+const float32Bits = new Uint32Array(float32.buffer);
+
+/** The 16-bit IEEE 754 pattern nearest to a float32 value, ties to even; beyond 65,504 it is infinity. */
+export function numberToHalf(value: number): number {
+  float32[0] = value;
+  const bits = float32Bits[0] ?? 0;
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  // 65,520 lies halfway between the largest finite half and the next power of two.
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  // Subnormal halves are multiples of 2^-24.
+  if (magnitude < 0x38800000) return sign | roundedHalfToEven(Math.abs(float32[0]) * 2 ** 24);
+  const rebased = magnitude - 0x38000000;
+  return sign | ((rebased + 0xfff + ((rebased >>> 13) & 1)) >>> 13);
+}
+
+function roundedHalfToEven(value: number): number {
+  const floor = Math.floor(value);
+  const above = value - floor;
+  return above > 0.5 || (above === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+}
+
 /**
  * The elements of any numeric or bool tensor as numbers: a view where the type allows it, else a new array. 64-bit integers beyond
  * 2^53 lose their last digits.
