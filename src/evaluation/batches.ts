@@ -1,19 +1,5 @@
-import type { ValueSignature } from '../contracts/signature.js';
 import { BITS, type Tensor } from '../onnx/ir/tensor.js';
 import { ServiceError } from '../platform/errors.js';
-import type { EvaluationSamples } from './samples.js';
-
-/** The number of samples that the model insists on, by a first axis of fixed size on all of its inputs; null when it is free. */
-function fixedBatch(inputs: readonly ValueSignature[]): number | null {
-  const sizes = new Set(inputs.map((input) => input.shape?.[0]));
-  const [size] = sizes;
-  return sizes.size === 1 && typeof size === 'number' && size > 0 ? size : null;
-}
-
-/** How many samples are fed at once: what was asked, unless the samples or the model allow only another number. */
-export function batchSize(samples: EvaluationSamples, inputs: readonly ValueSignature[], wanted: number): number {
-  return samples.singleOnly ? 1 : (fixedBatch(inputs) ?? wanted);
-}
 
 /** Rows of indices of the given size; the last is filled up with repetitions of its own last index, `used` counts the real ones. */
 export function* batches(indices: readonly number[], size: number): Generator<{ indices: number[]; used: number }> {

@@ -1,13 +1,12 @@
 import type { JobSpec, Requirements } from '../contracts/job-spec.js';
 import type { Measured, Report } from '../contracts/report.js';
-import type { ValueSignature } from '../contracts/signature.js';
+import type { Samples } from '../datasets/samples.js';
 import { environmentOf } from './environment.js';
 import { type EvaluatedModel, totalBytes } from './evaluated-model.js';
 import { latencyOf, medianLatency, speedup } from './latency/speedup.js';
 import { measureLatency } from './measure-latency.js';
 import { type MeasuredMetric, measureMetric } from './measure-metric.js';
 import { decideRequirements, overallVerdict } from './requirements.js';
-import type { EvaluationSamples } from './samples.js';
 import type { Estimate } from './statistics/confidence.js';
 
 export interface EvaluationOptions {
@@ -15,13 +14,11 @@ export interface EvaluationOptions {
   /** The original after the lossless clean-up, to tell what it gave from what the number format gave. */
   readonly cleaned: EvaluatedModel | null;
   readonly result: EvaluatedModel;
-  readonly samples: EvaluationSamples;
+  readonly samples: Samples;
   /** The samples to evaluate on, held out from everything before. */
   readonly indices: readonly number[];
   /** True when there is no dataset and the samples are made up. */
   readonly synthetic: boolean;
-  /** Made-up samples for given inputs, for timing at shapes that no sample has. */
-  syntheticSamples(inputs: readonly ValueSignature[]): EvaluationSamples;
   readonly evaluate: JobSpec['evaluate'];
   readonly require: Requirements | undefined;
   /** Runs `timed` while nothing else of ours runs on the machine. */
@@ -81,8 +78,7 @@ export async function evaluateModels(options: EvaluationOptions): Promise<Evalua
   });
   const { times, runs, batch } = await measureLatency({
     models: { original, result, ...(cleaned && { cleaned }) },
-    ...{ samples, indices, signal, latency: evaluate.latency },
-    synthetic: options.syntheticSamples,
+    ...{ samples, indices, signal, seed, latency: evaluate.latency },
     exclusive: options.exclusive,
     now: options.now ?? (() => Number(process.hrtime.bigint()) / 1e6),
     progress: (fraction) => options.progress('timing', fraction),

@@ -1,32 +1,39 @@
 import type { JobSpec } from '../contracts/job-spec.js';
 import type { ValueSignature } from '../contracts/signature.js';
+import type { Samples } from '../datasets/samples.js';
+import { syntheticSamples } from '../datasets/synthetic.js';
 import type { Feeds, Session } from '../runtime/session.js';
-import { batchSize } from './batches.js';
 import { type EvaluatedModel, withModels } from './evaluated-model.js';
 import { type TimedModels, timeModels } from './latency/time-models.js';
-import type { EvaluationSamples } from './samples.js';
 
 export type TimedName = 'original' | 'cleaned' | 'result';
 
-/** The inputs with the dimensions that a spec fixes by name. */
-const withSizes = (inputs: readonly ValueSignature[], sizes: Readonly<Record<string, number>>): ValueSignature[] =>
-  inputs.map((input) => ({
-    ...input,
-    shape: input.shape?.map((dim) => (typeof dim === 'string' ? (sizes[dim] ?? dim) : dim)) ?? null,
-  }));
+/** Inputs for timing: the first evaluation samples, or made-up ones when a spec fixes shapes that no sample need have. */
+async function timedFeeds(
+  samples: Samples,
+  indices: readonly number[],
+  inputs: readonly ValueSignature[],
+  { shapes, batch: wanted }: JobSpec['evaluate']['latency'],
+  seed: number,
+): Promise<{ readonly feeds: Feeds; readonly batch: number }> {
+  const source = shapes ? syntheticSamples(inputs, wanted, seed, shapes) : samples;
+  const available = shapes ? Array.from({ length: wanted }, (_, index) => index) : indices;
+  const batch = source.batch ?? wanted;
+  const rows = Array.from({ length: batch }, (_, i) => available[i % available.length] as number);
+  return { feeds: await source.feeds(rows), batch };
+}
 
 /**
  * Times the models on the same inputs, alone on the machine.
  * @param task.models the original, the result, and the cleaned model when there is one between them.
- * @param task.synthetic makes inputs of the shapes that a spec fixes.
- * @throws ServiceError model_load_failed, model_run_failed.
+ * @throws ServiceError model_load_failed, model_run_failed; invalid_request when the spec's shapes leave a dimension open.
  */
 export async function measureLatency(task: {
   readonly models: Readonly<Partial<Record<TimedName, EvaluatedModel>>>;
-  readonly samples: EvaluationSamples;
+  readonly samples: Samples;
   readonly indices: readonly number[];
   readonly latency: JobSpec['evaluate']['latency'];
-  synthetic(inputs: readonly ValueSignature[]): EvaluationSamples;
+  readonly seed: number;
   exclusive<T>(timed: () => Promise<T>): Promise<T>;
   now(): number;
   readonly signal: AbortSignal;
@@ -34,19 +41,12 @@ export async function measureLatency(task: {
 }): Promise<TimedModels<TimedName> & { readonly batch: number }> {
   const { latency } = task;
   const entries = Object.entries(task.models) as [TimedName, EvaluatedModel][];
-  const feedsFor = async (inputs: readonly ValueSignature[]): Promise<{ feeds: Feeds; batch: number }> => {
-    if (latency.shapes) {
-      return { feeds: await task.synthetic(withSizes(inputs, latency.shapes)).feeds([0]), batch: latency.batch };
-    }
-    const batch = batchSize(task.samples, inputs, latency.batch);
-    const rows = Array.from({ length: batch }, (_, i) => task.indices[i % task.indices.length] as number);
-    return { feeds: await task.samples.feeds(rows), batch };
-  };
   return withModels(
     entries.map(([, model]) => model),
     { threads: latency.threads },
     async (sessions) => {
-      const { feeds, batch } = await feedsFor((sessions[0] as Session).inputs);
+      const { inputs } = sessions[0] as Session;
+      const { feeds, batch } = await timedFeeds(task.samples, task.indices, inputs, latency, task.seed);
       const models = Object.fromEntries(
         entries.map(([name], i) => [name, () => (sessions[i] as Session).run(feeds)]),
       ) as Record<TimedName, () => Promise<unknown>>;

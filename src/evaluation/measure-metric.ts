@@ -1,12 +1,11 @@
 import type { JobSpec } from '../contracts/job-spec.js';
+import type { Samples } from '../datasets/samples.js';
 import { ServiceError } from '../platform/errors.js';
-import { batchSize } from './batches.js';
 import { metricDrop, metricEstimate } from './compare-scores.js';
 import { type EvaluatedModel, withModels } from './evaluated-model.js';
 import type { Metric } from './metrics/metric.js';
 import { planMetric } from './plan-metric.js';
 import type { SampledEstimate } from './requirements.js';
-import type { EvaluationSamples } from './samples.js';
 import { scoreModels } from './score-models.js';
 
 /** A difference needs a spread, and one sample has none. */
@@ -38,7 +37,7 @@ const sameFile = (a: EvaluatedModel, b: EvaluatedModel) =>
 export async function measureMetric(task: {
   readonly original: EvaluatedModel;
   readonly result: EvaluatedModel;
-  readonly samples: EvaluationSamples;
+  readonly samples: Samples;
   readonly indices: readonly number[];
   readonly synthetic: boolean;
   readonly evaluate: JobSpec['evaluate'];
@@ -54,7 +53,7 @@ export async function measureMetric(task: {
     if (!original || !result) throw new Error('two sessions were opened');
     const labels = await samples.labels(indices.slice(0, 1));
     const plan = planMetric(evaluate, original.outputs, labels?.dims.slice(1) ?? null, task.synthetic);
-    const batch = batchSize(samples, original.inputs, evaluate.latency.batch);
+    const batch = samples.batch ?? evaluate.latency.batch;
     const scores = await scoreModels({
       ...{ original, result, samples, indices, batch, output: plan.output, metric: plan.metric },
       options: { threshold: evaluate.threshold },

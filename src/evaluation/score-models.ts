@@ -1,10 +1,10 @@
+import type { Samples } from '../datasets/samples.js';
 import { numbers } from '../onnx/ir/numbers.js';
 import type { Tensor } from '../onnx/ir/tensor.js';
 import { ServiceError } from '../platform/errors.js';
 import type { Session } from '../runtime/session.js';
 import { batches, sampleOf } from './batches.js';
 import type { Metric, MetricOptions, SampleValues } from './metrics/metric.js';
-import type { EvaluationSamples } from './samples.js';
 
 export interface Scores {
   /** One score per evaluation sample, in the same order: they are paired. */
@@ -30,7 +30,7 @@ function scoreOne(metric: Metric, output: SampleValues, against: SampleValues, o
 export async function scoreModels(task: {
   readonly original: Session;
   readonly result: Session;
-  readonly samples: EvaluationSamples;
+  readonly samples: Samples;
   readonly indices: readonly number[];
   readonly batch: number;
   readonly output: string;
@@ -41,7 +41,7 @@ export async function scoreModels(task: {
 }): Promise<Scores> {
   const { metric, samples, indices, batch, output } = task;
   const scores = { original: new Float64Array(indices.length), result: new Float64Array(indices.length) };
-  const answer = async (session: Session, feeds: Awaited<ReturnType<EvaluationSamples['feeds']>>) =>
+  const answer = async (session: Session, feeds: Awaited<ReturnType<Samples['feeds']>>) =>
     (await session.run(feeds, [output])).get(output) as Tensor;
   const keep = (side: keyof Scores, at: number, score: number) => {
     if (!Number.isFinite(score)) {
