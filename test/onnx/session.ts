@@ -47,13 +47,13 @@ export async function runModel(
   }
 }
 
-/** Largest |a − b| over all elements divided by the largest |a| of the output; Infinity when types, shapes or NaNs differ. */
-export function relativeDifference(a: Tensor, b: Tensor): number {
+/** Largest |a − b| over all elements divided by the largest |a|, or by `least` if that is larger; Infinity when types, shapes or NaNs differ. */
+export function relativeDifference(a: Tensor, b: Tensor, least: number): number {
   if (a.dtype !== b.dtype || a.dims.join() !== b.dims.join()) return Number.POSITIVE_INFINITY;
   if (a.dtype !== 'float32' && a.dtype !== 'float64') return bytesEqual(a, b) ? 0 : Number.POSITIVE_INFINITY;
   const x = elements(a, a.dtype);
   const y = elements(b, a.dtype);
-  let largest = Number.MIN_VALUE;
+  let largest = least;
   let difference = 0;
   for (let i = 0; i < x.length; i++) {
     const [p, q] = [x[i] as number, y[i] as number];
@@ -66,11 +66,11 @@ export function relativeDifference(a: Tensor, b: Tensor): number {
 }
 
 /** The largest relative difference over all outputs; Infinity when one is missing. */
-export function largestDifference(expected: Values, found: Values): number {
+export function largestDifference(expected: Values, found: Values, least = Number.MIN_VALUE): number {
   let largest = 0;
   for (const [name, tensor] of expected) {
     const other = found.get(name);
-    largest = Math.max(largest, other ? relativeDifference(tensor, other) : Number.POSITIVE_INFINITY);
+    largest = Math.max(largest, other ? relativeDifference(tensor, other, least) : Number.POSITIVE_INFINITY);
   }
   return largest;
 }

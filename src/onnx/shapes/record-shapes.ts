@@ -2,6 +2,7 @@ import type { ElementType } from '../../contracts/signature.js';
 import { cloneModel } from '../ir/clone.js';
 import type { Model } from '../ir/graph.js';
 import type { Tensor } from '../ir/tensor.js';
+import { makesTensors } from '../ir/tensor-operators.js';
 
 /** Runs a model on inputs that the caller has chosen and gives the wanted outputs. */
 export type RunModel = (model: Model, fetches: readonly string[]) => Promise<ReadonlyMap<string, Tensor>>;
@@ -10,18 +11,6 @@ export interface RecordedShape {
   readonly dtype: ElementType;
   readonly dims: readonly number[];
 }
-
-/** Operators whose outputs are no tensors, so that they cannot be read out. */
-const NOT_TENSORS = new Set([
-  'Optional',
-  'OptionalGetElement',
-  'SequenceConstruct',
-  'SequenceEmpty',
-  'SequenceErase',
-  'SequenceInsert',
-  'SequenceMap',
-  'SplitToSequence',
-]);
 
 /**
  * Type and shape of every input, constant and value of the main graph, as one run has them: all values are made outputs and read out.
@@ -39,7 +28,7 @@ export async function recordShapes(
   const already = new Set(graph.outputs.map(({ name }) => name));
   const opaque = (name: string) => graph.values.get(name)?.kind === 'opaque';
   const hidden = graph.nodes
-    .filter(({ opType }) => !NOT_TENSORS.has(opType))
+    .filter(makesTensors)
     .flatMap(({ outputs }) => outputs.filter((name) => name !== '' && !already.has(name) && !opaque(name)));
   graph.outputs.push(...hidden.map((name) => ({ name, type: null })));
   const tensors = graph.outputs.filter(({ type }) => type?.kind !== 'opaque').map(({ name }) => name);

@@ -1,0 +1,79 @@
+import type { GraphEditor } from '../ir/editor.js';
+import { floatAttribute, intAttribute, intsAttribute, type Node, stringAttribute } from '../ir/graph.js';
+import { floats, type Tensor } from '../ir/tensor.js';
+import { floatConstant } from './float-constant.js';
+
+/** Conv, ConvTranspose or Gemm with constant float32 weights, seen as a map from input channels to output channels (axis 1). */
+export interface LinearLayer {
+  readonly node: Node;
+  readonly weight: Tensor;
+  readonly data: Float32Array;
+  readonly bias: Float32Array | null;
+  /** Dimensions of its output. */
+  readonly rank: number;
+  readonly inputChannels: number;
+  readonly outputChannels: number;
+  /** Input and output channel of a position in the weights. */
+  channelsAt(position: number): { input: number; output: number };
+}
+
+/** Reads a node as a linear layer; undefined when it is none, or when its weights or bias are computed. */
+export function readLinearLayer(editor: GraphEditor, node: Node | undefined): LinearLayer | undefined {
+  if (node?.domain !== '' || !['Conv', 'ConvTranspose', 'Gemm'].includes(node.opType)) return undefined;
+  const [, weightName, biasName = ''] = node.inputs;
+  const weight = editor.constant(weightName ?? '');
+  const data = floatConstant(editor, weightName);
+  const bias = biasName === '' ? null : floatConstant(editor, biasName);
+  if (!weight || !data || bias === undefined) return undefined;
+  const [first = 1, second = 1] = weight.dims;
+  const common = { node, weight, data, bias, rank: weight.dims.length };
+  if (node.opType === 'Gemm') {
+    const transposed = intAttribute(node, 'transB', 0) === 1;
+    const [inputs, outputs] = transposed ? [second, first] : [first, second];
+    const plain = floatAttribute(node, 'alpha', 1) === 1 && floatAttribute(node, 'beta', 1) === 1;
+    const perOutput = bias === null || (bias.length === outputs && editor.constant(biasName)?.dims.at(-1) === outputs);
+    if (!plain || !perOutput || intAttribute(node, 'transA', 0) === 1) return undefined;
+    const channelsAt = (position: number) => {
+      const [row, column] = [Math.floor(position / second), position % second];
+      return transposed ? { input: column, output: row } : { input: row, output: column };
+    };
+    return { ...common, inputChannels: inputs, outputChannels: outputs, channelsAt };
+  }
+  const group = intAttribute(node, 'group', 1);
+  const kernel = data.length / (first * second);
+  // Conv weights are [outputs, inputs/group, …], ConvTranspose weights [inputs, outputs/group, …].
+  const channelsAt = (position: number) => {
+    const outer = Math.floor(position / (kernel * second));
+    const inner = Math.floor(position / kernel) % second;
+    const grouped = Math.floor(outer / (first / group)) * second + inner;
+    return node.opType === 'Conv' ? { input: grouped, output: outer } : { input: outer, output: grouped };
+  };
+  const [outer, grouped] = [first, second * group];
+  return node.opType === 'Conv'
+    ? { ...common, inputChannels: grouped, outputChannels: outer, channelsAt }
+    : { ...common, inputChannels: outer, outputChannels: grouped, channelsAt };
+}
+
+/** Whether every output element sums over the whole kernel: no zero that padding put there takes part. */
+export function isUnpadded(node: Node): boolean {
+  if (node.opType === 'Gemm') return true;
+  const padding = stringAttribute(node, 'auto_pad', 'NOTSET');
+  if (padding === 'VALID') return true;
+  return padding === 'NOTSET' && (intsAttribute(node, 'pads') ?? []).every((pad) => pad === 0);
+}
+
+/** The node with other weights and bias, as fresh constants. */
+export function withWeights(
+  editor: GraphEditor,
+  layer: LinearLayer,
+  data: Float32Array,
+  bias: Float64Array | null,
+): Node {
+  const [input = '', weightName = '', biasName = ''] = layer.node.inputs;
+  const weight = editor.addConstant(`${weightName}_folded`, floats(data, layer.weight.dims));
+  const biases =
+    bias === null
+      ? []
+      : [editor.addConstant(`${biasName === '' ? `${weightName}_bias` : biasName}_folded`, floats(bias))];
+  return Object.freeze({ ...layer.node, inputs: [input, weight, ...biases] });
+}
