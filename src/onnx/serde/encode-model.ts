@@ -5,7 +5,7 @@ import { ServiceError } from '../../platform/errors.js';
 import type { Model } from '../ir/graph.js';
 import type { Tensor } from '../ir/tensor.js';
 import { writeGraphWithoutConstants } from './write-graph.js';
-import { type Placement, writeExternalTensor, writeTensor } from './write-tensor.js';
+import { type Placement, writeExternalTensor, writeTensor, writeTensorHeader } from './write-tensor.js';
 
 /** Protobuf's own limit on one message: parsers count its bytes in a signed 32-bit integer. */
 export const MESSAGE_LIMIT = 2 ** 31 - 1;
@@ -25,7 +25,7 @@ function field(number: number, chunks: readonly Uint8Array[]): Uint8Array[] {
 function initializer(name: string, tensor: Tensor, place: Placement | undefined): Uint8Array[] {
   if (place) return field(INITIALIZER_FIELD, [toBinary(TensorProtoSchema, writeExternalTensor(name, tensor, place))]);
   if (tensor.strings) return field(INITIALIZER_FIELD, [toBinary(TensorProtoSchema, writeTensor(name, tensor))]);
-  const message = toBinary(TensorProtoSchema, writeTensor(name, { ...tensor, bytes: new Uint8Array(0) }));
+  const message = toBinary(TensorProtoSchema, writeTensorHeader(name, tensor));
   return field(INITIALIZER_FIELD, [message, ...field(RAW_DATA_FIELD, [tensor.bytes])]);
 }
 

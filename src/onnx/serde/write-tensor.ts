@@ -22,6 +22,10 @@ export function writeTensor(name: string, tensor: Tensor): TensorProto {
   return create(TensorProtoSchema, { ...header(name, tensor), ...data });
 }
 
+/** A tensor without its data, not even an empty `raw_data`: who writes the data after it would have the field twice. */
+export const writeTensorHeader = (name: string, tensor: Tensor): TensorProto =>
+  create(TensorProtoSchema, header(name, tensor));
+
 /** A tensor whose bytes lie in an external file. */
 export function writeExternalTensor(name: string, tensor: Tensor, place: Placement): TensorProto {
   return create(TensorProtoSchema, {
