@@ -86,18 +86,18 @@ export function startConsumer(
   }
 
   const started = start();
-  return {
-    async close() {
-      closing.abort('shutdown');
-      await started;
-      await Promise.allSettled(handling);
-      const opened = worker;
-      if (opened) {
-        await withinDeadline('queue', CLOSE_DEADLINE_MS, () => opened.close()).catch((error: unknown) =>
-          logger.warn({ err: error, queue }, 'the queue was away at shutdown'),
-        );
-      }
-      await connection?.close();
-    },
-  };
+  async function close(): Promise<void> {
+    closing.abort('shutdown');
+    await started;
+    await Promise.allSettled(handling);
+    const opened = worker;
+    if (opened) {
+      await withinDeadline('queue', CLOSE_DEADLINE_MS, () => opened.close()).catch((error: unknown) =>
+        logger.warn({ err: error, queue }, 'the queue was away at shutdown'),
+      );
+    }
+    await connection?.close();
+  }
+  let closed: Promise<void> | undefined;
+  return { close: () => (closed ??= close()) };
 }

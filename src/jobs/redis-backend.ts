@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type BackendFactory, createRedisBackend, type IQueueBackend } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from '../platform/logger.js';
@@ -35,6 +36,12 @@ export function connectRedis(url: string, options: RedisOptions, logger: Logger)
   return redis;
 }
 
+/** A connection that is still being made is not an absent server: it gets as long as a command. */
+async function whenReady(redis: Redis): Promise<void> {
+  if (redis.status === 'ready') return;
+  await once(redis, 'ready', { signal: AbortSignal.timeout(COMMAND_TIMEOUT_MS) });
+}
+
 /** BullMQ on Redis, for several api and worker processes. */
 export function redisBackend(url: string, logger: Logger): QueueBackend {
   const producing = connectRedis(url, FAIL_FAST, logger);
@@ -42,6 +49,7 @@ export function redisBackend(url: string, logger: Logger): QueueBackend {
     name: 'redis',
     factory: createRedisBackend as BackendFactory<IQueueBackend, unknown>,
     async prepare() {
+      await whenReady(producing);
       await producing.ping();
     },
     producer: () => ({ connection: producing, close: async () => {} }),

@@ -1,0 +1,55 @@
+import type { JobStatus } from '../contracts/job.js';
+import type { Step } from '../contracts/job-spec.js';
+import type { Queries } from '../storage/database.js';
+import { found } from '../storage/records/not-found.js';
+import { type Page, type PageRequest, pageOf } from '../storage/records/page.js';
+import type { JobRow } from '../storage/schema.js';
+import type { Tenant } from '../storage/tenant.js';
+import { queueOf } from './enqueue-step.js';
+
+/** A job of this tenant. Throws `not_found`. */
+export async function getJob(queries: Queries, tenant: Tenant, id: string): Promise<JobRow> {
+  const query = queries.selectFrom('jobs').selectAll().where('id', '=', id).where('tenant', '=', tenant);
+  return found(await query.executeTakeFirst(), 'job', id);
+}
+
+export interface JobFilter extends PageRequest {
+  readonly status?: JobStatus | undefined;
+  /** Jobs that have a step of this type. */
+  readonly stepType?: Step['type'] | undefined;
+  readonly model?: string | undefined;
+  readonly createdAfter?: Date | undefined;
+}
+
+/** A page of a tenant's jobs, newest first. */
+export async function listJobs(queries: Queries, tenant: Tenant, filter: JobFilter): Promise<Page<JobRow>> {
+  const { status, stepType, model, createdAfter, after, limit } = filter;
+  let query = queries.selectFrom('jobs').selectAll().where('tenant', '=', tenant);
+  if (status !== undefined) query = query.where('status', '=', status);
+  if (model !== undefined) query = query.where('model_id', '=', model);
+  if (createdAfter !== undefined) query = query.where('created_at', '>', createdAfter);
+  if (after !== undefined) query = query.where('id', '<', after);
+  if (stepType !== undefined) {
+    const has = JSON.stringify([{ type: stepType }]);
+    query = query.where(({ fn, cast, val }) => fn<boolean>('jsonb_contains', ['steps', cast(val(has), 'jsonb')]));
+  }
+  const rows = await query
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
+    .execute();
+  return pageOf(rows, filter);
+}
+
+/** How many jobs wait before this one in its queue; null unless it is queued. */
+export async function queuePosition(queries: Queries, job: JobRow): Promise<number | null> {
+  if (job.status !== 'queued') return null;
+  const waiting = await queries
+    .selectFrom('jobs')
+    .select(['steps', 'step'])
+    .where('status', 'in', ['queued', 'running'])
+    .where('lease_owner', 'is', null)
+    .where('id', '<', job.id)
+    .execute();
+  const queue = queueOf(job);
+  return waiting.filter((other) => queueOf(other) === queue).length;
+}

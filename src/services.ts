@@ -1,0 +1,70 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { JobsContext } from './jobs/context.js';
+import { withinDeadline } from './jobs/deadline.js';
+import { openQueue } from './jobs/open-queue.js';
+import type { Config } from './platform/config.js';
+import { ServiceError } from './platform/errors.js';
+import type { Logger } from './platform/logger.js';
+import type { BlobStore } from './storage/blobs/blob-store.js';
+import { FileBlobStore } from './storage/blobs/file-blob-store.js';
+import { openDatabase } from './storage/database.js';
+
+/** The longest that a readiness check waits for one part. */
+const READINESS_DEADLINE_MS = 2000;
+
+export type Part = 'database' | 'queue' | 'blobs';
+export interface Readiness {
+  readonly ready: boolean;
+  /** Of each part: `ready`, or what is wrong in one sentence. */
+  readonly parts: Readonly<Record<Part, string>>;
+}
+
+/** Everything that outlives a request or a step, in one process. */
+export interface Services extends JobsContext {
+  readonly config: Config;
+  readonly blobs: BlobStore;
+  /** Asks every part now; a part that was away and is back is ready again. Never throws. */
+  readiness(): Promise<Readiness>;
+  /** After servers and consumers are closed. */
+  close(): Promise<void>;
+}
+
+/** Opens what the configuration names: the only place that knows whether it runs embedded or distributed. */
+export async function openServices(config: Config, logger: Logger): Promise<Services> {
+  const blobFolder = join(config.dataDir, 'blobs');
+  const blobs = await FileBlobStore.open(blobFolder);
+  const database = await openDatabase(config, logger);
+  const { queue, signals } = openQueue(config.redisUrl, database.pool, logger);
+
+  const checks: Record<Part, () => Promise<unknown>> = {
+    database: () => database.pool.query('SELECT 1'),
+    queue: () => queue.check(),
+    blobs: () => access(blobFolder, constants.R_OK | constants.W_OK),
+  };
+  const check = (part: Part): Promise<string> =>
+    withinDeadline(part, READINESS_DEADLINE_MS, checks[part]).then(
+      () => 'ready',
+      (error: unknown) => (error instanceof ServiceError ? error.detail : `The ${part} is not ready.`),
+    );
+  return {
+    config,
+    logger,
+    database,
+    blobs,
+    queue,
+    signals,
+    async readiness() {
+      const [ofDatabase, ofQueue, ofBlobs] = await Promise.all([check('database'), check('queue'), check('blobs')]);
+      const parts = { database: ofDatabase, queue: ofQueue, blobs: ofBlobs };
+      return { ready: Object.values(parts).every((state) => state === 'ready'), parts };
+    },
+    async close() {
+      await queue.close();
+      await signals.close();
+      // Last: queue and signals may live on the database's connections.
+      await database.close();
+    },
+  };
+}
