@@ -74,7 +74,7 @@ export class Maintenance {
   private async vacuumOneTable(): Promise<void> {
     const { rows } = await this.pool.query<{ name: string }>(
       `SELECT format('%I.%I', schemaname, relname) AS name FROM pg_stat_user_tables
-       WHERE n_dead_tup > $1 AND n_dead_tup > $2 * n_live_tup ORDER BY n_dead_tup DESC LIMIT 1`,
+       WHERE n_dead_tup > $1 AND n_dead_tup > $2::float8 * n_live_tup ORDER BY n_dead_tup DESC LIMIT 1`,
       [this.limits.vacuumAfterDeadRows, VACUUM_AFTER_DEAD_FRACTION],
     );
     if (rows[0]) await this.pool.query(`VACUUM (ANALYZE) ${rows[0].name}`);
