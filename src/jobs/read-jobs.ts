@@ -1,5 +1,4 @@
-import type { JobStatus } from '../contracts/job.js';
-import type { Step } from '../contracts/job-spec.js';
+import type { JobStatus, StepState } from '../contracts/job.js';
 import type { Queries } from '../storage/database.js';
 import { found } from '../storage/records/not-found.js';
 import { type Page, type PageRequest, pageOf } from '../storage/records/page.js';
@@ -16,7 +15,7 @@ export async function getJob(queries: Queries, tenant: Tenant, id: string): Prom
 export interface JobFilter extends PageRequest {
   readonly status?: JobStatus | undefined;
   /** Jobs that have a step of this type. */
-  readonly stepType?: Step['type'] | undefined;
+  readonly stepType?: StepState['type'] | 'distill' | undefined;
   readonly model?: string | undefined;
   readonly createdAfter?: Date | undefined;
 }

@@ -1,7 +1,7 @@
 import { type DatasetInspection, type DatasetManifest, SPLIT_NAMES } from '../../contracts/dataset.js';
 import type { FieldError } from '../../contracts/problem.js';
 import { ServiceError } from '../../platform/errors.js';
-import { didYouMean } from './nearest-name.js';
+import { didYouMean } from '../../platform/nearest-name.js';
 
 /** One segment of a JSON pointer (RFC 6901, section 3). */
 export const pointerSegment = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');

@@ -2,9 +2,9 @@ import type { ArrayInspection, ArrayManifest, DatasetInspection, DatasetManifest
 import type { FieldError } from '../../contracts/problem.js';
 import type { ValueSignature } from '../../contracts/signature.js';
 import { ServiceError } from '../../platform/errors.js';
+import { didYouMean } from '../../platform/nearest-name.js';
 import { labelsArray, manifestProblems, pointerSegment } from './manifest.js';
 import { type ArrayMatch, matchArray } from './match-array.js';
-import { didYouMean } from './nearest-name.js';
 
 /** How a dataset feeds a model. */
 export interface DatasetMatch {

@@ -1,0 +1,88 @@
+import type { JobSpec } from '../../contracts/job-spec.js';
+import { type DatasetMatch, matchDataset } from '../../datasets/admission/match.js';
+import { ServiceError } from '../../platform/errors.js';
+import { didYouMean } from '../../platform/nearest-name.js';
+import type { Queries } from '../../storage/database.js';
+import { getDataset } from '../../storage/records/datasets.js';
+import { getModel } from '../../storage/records/models.js';
+import type { DatasetRow, ModelRow } from '../../storage/schema.js';
+import type { Tenant } from '../../storage/tenant.js';
+
+/** A spec whose objects exist and fit each other. */
+export interface CheckedSpec {
+  readonly spec: JobSpec;
+  readonly model: ModelRow;
+  readonly dataset: { readonly row: DatasetRow; readonly match: DatasetMatch } | null;
+}
+
+/** Metrics that compare with labels; the others compare with the original's outputs. */
+const NEEDS_LABELS: ReadonlySet<string> = new Set(['top1', 'top5', 'ctc']);
+
+/**
+ * All that can be known of a job before it is queued. What needs the graph itself (node patterns) is the engine's to find.
+ * @throws ServiceError not_found, dataset_required, dataset_mismatch, dataset_not_finite, dataset_too_small, metric_not_applicable,
+ * invalid_request
+ */
+export async function checkSpec(queries: Queries, tenant: Tenant, spec: JobSpec): Promise<CheckedSpec> {
+  const model = await getModel(queries, tenant, spec.model);
+  const row = spec.dataset === undefined ? null : await getDataset(queries, tenant, spec.dataset);
+  const match = row === null ? null : matchDataset(model.inspection.inputs, row.inspection, row.manifest);
+  checkSteps(spec);
+  checkEvaluation(spec, model, match);
+  return { spec, model, dataset: row !== null && match !== null ? { row, match } : null };
+}
+
+function checkSteps({ dataset, steps }: JobSpec): void {
+  const index = steps.findIndex((step) => step.scheme === 'int8_static');
+  if (index < 0 || dataset !== undefined) return;
+  const message = 'int8_static measures the ranges of activations on samples.';
+  throw new ServiceError('dataset_required', `${message} Name a dataset, or take a scheme that needs none.`, {
+    errors: [
+      { pointer: '/dataset', code: 'dataset_required', message },
+      { pointer: `/steps/${index}/scheme`, code: 'dataset_required', message: 'This scheme needs a dataset.' },
+    ],
+  });
+}
+
+function checkEvaluation({ evaluate, dataset }: JobSpec, model: ModelRow, match: DatasetMatch | null): void {
+  const { metric, output, latency } = evaluate;
+  if (dataset !== undefined && metric !== undefined && NEEDS_LABELS.has(metric) && match?.labels === null) {
+    const message = `${metric} compares with labels, and the dataset has none.`;
+    throw new ServiceError('metric_not_applicable', message, {
+      errors: [{ pointer: '/evaluate/metric', code: 'metric_not_applicable', message }],
+    });
+  }
+  const outputs = model.inspection.outputs.map(({ name }) => name);
+  if (output !== undefined && !outputs.includes(output))
+    throw unknownName('/evaluate/output', 'output', output, outputs);
+  const dimensions = namedDimensions(model);
+  for (const name of Object.keys(latency.shapes ?? {})) {
+    if (!dimensions.includes(name)) {
+      throw unknownName(
+        `/evaluate/latency/shapes/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+        'dynamic dimension',
+        name,
+        dimensions,
+      );
+    }
+  }
+}
+
+const namedDimensions = (model: ModelRow): string[] => [
+  ...new Set(model.inspection.inputs.flatMap(({ shape }) => shape ?? []).filter((size) => typeof size === 'string')),
+];
+
+function unknownName(pointer: string, what: string, name: string, known: readonly string[]): ServiceError {
+  const message = `The model has no ${what} ${JSON.stringify(name)}.${didYouMean(name, known)}`;
+  return new ServiceError('invalid_request', message, {
+    errors: [
+      {
+        pointer,
+        code: 'unknown_name',
+        message,
+        expected: known.map((one) => JSON.stringify(one)).join(', '),
+        received: name,
+      },
+    ],
+  });
+}

@@ -1,0 +1,35 @@
+import type { Step } from '../../contracts/job-spec.js';
+import type { JobPlan } from '../../contracts/plan.js';
+import type { CheckedSpec } from './check-spec.js';
+import { plannedSplits } from './plan-splits.js';
+
+const SCHEME_ACTIONS: Readonly<Record<Step['scheme'], string>> = {
+  optimized: 'clean the graph up without loss and keep FP32',
+  int8_static:
+    'clean the graph up, measure activation ranges on the calibration samples, and store weights and activations in INT8',
+  int8_dynamic: 'clean the graph up and store weights in INT8; activations become INT8 while the model runs',
+};
+
+/** What a job would do and on which samples, in words and numbers. Nothing is stored and nothing is run. */
+export function planJob(checked: CheckedSpec): JobPlan {
+  const { spec, dataset } = checked;
+  const { steps, evaluate, require: requirements } = spec;
+  const metric = evaluate.metric ?? 'the metric that suits the model';
+  const actions = [
+    ...steps.map((step, index) => `Step ${index + 1}: ${SCHEME_ACTIONS[step.scheme]}.`),
+    `Score ${metric} of original and result on the same samples${dataset === null ? ', made from the seed' : ''}.`,
+    `Time both alternately in one process, ${evaluate.latency.runs} runs each.`,
+    ...(requirements === undefined ? [] : ['Decide on each requirement with its evidence.']),
+  ];
+  return { object: 'job_plan', spec, splits: plannedSplits(checked), actions, warnings: warnings(spec, dataset) };
+}
+
+function warnings(spec: CheckedSpec['spec'], dataset: CheckedSpec['dataset']): string[] {
+  const { require: requirements, steps } = spec;
+  const onMetric = requirements?.max_metric_drop !== undefined || requirements?.min_metric !== undefined;
+  return [
+    ...(dataset === null ? ['Without a dataset, original and result are compared on made-up inputs.'] : []),
+    ...(dataset === null && onMetric ? ['Requirements on the metric will be undecided: there is no dataset.'] : []),
+    ...(steps.length === 0 ? ['There are no steps: the model is evaluated as it is.'] : []),
+  ];
+}

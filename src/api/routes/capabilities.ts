@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+import { z } from 'zod';
+import { MAX_DATASET_ARRAYS } from '../../contracts/dataset.js';
+import { CALIBRATION_METHODS, MAX_METADATA_PAIRS, MAX_STEPS, METRICS, SCHEMES } from '../../contracts/job-spec.js';
+import { Capabilities } from '../../contracts/service.js';
+import { MAX_UNFINISHED_JOBS } from '../../jobs/limits.js';
+import { MAX_NODES, NEWEST_OPSET, OLDEST_OPSET } from '../../onnx/admission/limits.js';
+import { MAX_JSON_BYTES, MAX_UPLOAD_BYTES, MAX_WAIT_SECONDS, RATE_LIMIT_REQUESTS } from '../../security/limits.js';
+import type { App } from '../app-type.js';
+
+const Manifest = z.object({ version: z.string(), dependencies: z.record(z.string(), z.string()) });
+
+/** The capabilities of this build on this machine; nothing in it changes while the process lives. */
+function capabilities(): Capabilities {
+  const { version, dependencies } = Manifest.parse(JSON.parse(readFileSync('package.json', 'utf8')));
+  return {
+    object: 'capabilities',
+    schemes: [...SCHEMES],
+    calibration_methods: [...CALIBRATION_METHODS],
+    metrics: [...METRICS],
+    quantizable_operators: {
+      optimized: [],
+      int8_static: ['Conv', 'Gemm', 'MatMul'],
+      int8_dynamic: ['Gather', 'Gemm', 'MatMul'],
+    },
+    datasets: {
+      formats: ['npz', 'npy'],
+      dtypes: ['bool', 'uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'int64', 'float16', 'float32', 'float64'],
+    },
+    opset: { min: OLDEST_OPSET, max: NEWEST_OPSET },
+    limits: {
+      upload_bytes: MAX_UPLOAD_BYTES,
+      json_bytes: MAX_JSON_BYTES,
+      model_nodes: MAX_NODES,
+      dataset_arrays: MAX_DATASET_ARRAYS,
+      steps: MAX_STEPS,
+      metadata_pairs: MAX_METADATA_PAIRS,
+      unfinished_jobs: MAX_UNFINISHED_JOBS,
+      requests_per_minute: RATE_LIMIT_REQUESTS,
+      wait_seconds: MAX_WAIT_SECONDS,
+    },
+    cpu: {
+      model: cpus()[0]?.model.trim() ?? process.arch,
+      threads: availableParallelism(),
+      architecture: process.arch,
+    },
+    versions: { modelpress: version, onnxruntime: dependencies['onnxruntime-node'] ?? '', node: process.versions.node },
+  };
+}
+
+/** /v1/capabilities: what a program may ask for. */
+export async function capabilityRoutes(app: App): Promise<void> {
+  const answer = capabilities();
+  app.get(
+    '/v1/capabilities',
+    {
+      config: { scope: 'read' },
+      schema: {
+        operationId: 'getCapabilities',
+        summary: 'What this service can do',
+        tags: ['Service'],
+        response: { 200: Capabilities },
+      },
+    },
+    async () => answer,
+  );
+}

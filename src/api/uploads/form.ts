@@ -1,0 +1,67 @@
+import type { MultipartFile } from '@fastify/multipart';
+import type { FastifyRequest } from 'fastify';
+import { ServiceError } from '../../platform/errors.js';
+import { MAX_EXTERNAL_FILES, MAX_JSON_BYTES } from '../../security/limits.js';
+
+/** Text fields of one form. */
+const MAX_FIELDS = 16;
+const MAX_NAME_BYTES = 100;
+
+export interface FormHandlers {
+  /** A file part; its stream must be read to the end before the next part comes. */
+  file(field: string, part: MultipartFile): Promise<void>;
+  /** A text field, or a JSON field that has been parsed. */
+  field(field: string, value: unknown): void;
+}
+
+/**
+ * Hands on the parts of a multipart/form-data body in the order in which they come.
+ * @throws ServiceError payload_too_large for too many parts or too long fields, and what the handlers throw.
+ */
+export async function readForm(request: FastifyRequest, handlers: FormHandlers): Promise<void> {
+  const parts = request.parts({
+    // A location like weights/w0.bin is a key to compare, never a path: it must come whole.
+    preservePath: true,
+    limits: {
+      fieldNameSize: MAX_NAME_BYTES,
+      fieldSize: MAX_JSON_BYTES,
+      fields: MAX_FIELDS,
+      files: MAX_EXTERNAL_FILES + 1,
+      fileSize: Number.POSITIVE_INFINITY,
+    },
+  });
+  try {
+    for await (const part of parts) {
+      if (part.type === 'file') await handlers.file(part.fieldname, part);
+      else if (part.valueTruncated)
+        throw new ServiceError(
+          'payload_too_large',
+          `The field ${part.fieldname} is longer than ${MAX_JSON_BYTES} bytes.`,
+        );
+      else handlers.field(part.fieldname, part.value);
+    }
+  } finally {
+    request.raw.unpipe();
+  }
+}
+
+/** Something wrong with one part of the form. */
+export function partError(part: string, code: string, message: string): ServiceError {
+  return new ServiceError(
+    'invalid_request',
+    `The part ${JSON.stringify(part)} of the form is not acceptable: ${message}`,
+    {
+      errors: [{ pointer: `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`, code, message }],
+    },
+  );
+}
+
+/** A part that the endpoint does not know. */
+export const unknownPart = (part: string, known: readonly string[]): ServiceError =>
+  partError(part, 'unrecognized_keys', `There is no such part; there are ${known.join(', ')}.`);
+
+/** A part that must be there. */
+export const missingPart = (part: string): ServiceError => partError(part, 'required', 'Send the file as this part.');
+
+/** A part that may come once. */
+export const repeatedPart = (part: string): ServiceError => partError(part, 'repeated', 'Send it once.');

@@ -1,0 +1,41 @@
+import type { Readable } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
+import { ServiceError } from '../../platform/errors.js';
+import { MAX_UPLOAD_BYTES } from '../../security/limits.js';
+import type { BlobStore, ReceivedBlob } from '../../storage/blobs/blob-store.js';
+import { ByteBudget, chunks } from './chunks.js';
+
+/** The files of one upload on their way to disk. Whatever is not kept is gone after `discard`. */
+export class ReceivedFiles {
+  readonly #received: ReceivedBlob[] = [];
+  readonly #budget = new ByteBudget(MAX_UPLOAD_BYTES);
+  readonly #signal: AbortSignal;
+
+  constructor(
+    private readonly blobs: BlobStore,
+    request: FastifyRequest,
+    /** Aborts when nobody waits for the answer any more. */
+    readonly gone: AbortSignal,
+  ) {
+    const { bodySignal } = request;
+    this.#signal = bodySignal === null ? gone : AbortSignal.any([gone, bodySignal]);
+    const declared = Number(request.headers['content-length'] ?? 0);
+    if (declared > MAX_UPLOAD_BYTES) {
+      throw new ServiceError(
+        'payload_too_large',
+        `One upload may hold ${MAX_UPLOAD_BYTES} bytes; this one announces ${declared}.`,
+      );
+    }
+  }
+
+  /** Takes one stream to disk. @throws ServiceError payload_too_large, upload_too_slow, no_space, malformed_request */
+  async receive(content: Readable): Promise<ReceivedBlob> {
+    const blob = await this.blobs.receive(chunks(content, this.#budget, this.#signal), { limit: MAX_UPLOAD_BYTES });
+    this.#received.push(blob);
+    return blob;
+  }
+
+  async discard(): Promise<void> {
+    await Promise.all(this.#received.map((blob) => blob.discard()));
+  }
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { CALIBRATION_METHODS, METRICS, SCHEMES } from './job-spec.js';
+import { ElementType } from './signature.js';
+
+/** What this service can do, so that a program need not try. */
+export const Capabilities = z
+  .object({
+    object: z.literal('capabilities'),
+    schemes: z.array(z.enum(SCHEMES)),
+    calibration_methods: z.array(z.enum(CALIBRATION_METHODS)),
+    metrics: z.array(z.enum(METRICS)),
+    quantizable_operators: z.record(z.string(), z.array(z.string())).meta({
+      description: 'By scheme, the operators that integer kernels can run. Whether one pays is decided per node.',
+    }),
+    datasets: z.object({ formats: z.array(z.string()), dtypes: z.array(ElementType) }),
+    opset: z.object({ min: z.int(), max: z.int() }),
+    limits: z.record(z.string(), z.number()),
+    cpu: z
+      .object({ model: z.string(), threads: z.int(), architecture: z.string() })
+      .meta({ description: 'Of the machine that answers; the report of a job names the one that ran it.' }),
+    versions: z.record(z.string(), z.string()),
+  })
+  .meta({ id: 'Capabilities' });
+export type Capabilities = z.infer<typeof Capabilities>;
+
+export const Liveness = z.object({ status: z.literal('ok') }).meta({ id: 'Liveness' });
+
+/** Whether the service can do its work, part by part. */
+export const Readiness = z
+  .object({
+    status: z.enum(['ready', 'not_ready', 'draining']),
+    parts: z
+      .record(z.string(), z.string())
+      .meta({ description: 'Of each part: ready, or what is wrong in one sentence.' }),
+  })
+  .meta({ id: 'Readiness' });
+export type Readiness = z.infer<typeof Readiness>;

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseWith } from '../../src/api/validation.js';
+import { DatasetManifest } from '../../src/contracts/dataset.js';
+import { JobSpec } from '../../src/contracts/job-spec.js';
+import { ServiceError } from '../../src/platform/errors.js';
+import { newId } from '../../src/platform/ids.js';
+
+const model = newId('mdl');
+const step = { type: 'quantize', scheme: 'optimized' };
+
+function errorsOf(parse: () => unknown) {
+  try {
+    parse();
+  } catch (error) {
+    assert.ok(error instanceof ServiceError);
+    assert.equal(error.code, 'invalid_request');
+    return error.context.errors ?? [];
+  }
+  return assert.fail('it was accepted');
+}
+
+/** Body, then pointer and code of each error, and what its message must say. */
+const SPECS: readonly (readonly [string, unknown, readonly (readonly [string, string, RegExp])[]])[] = [
+  ['nothing', undefined, [['', 'invalid_type', /Expected object, got nothing/]]],
+  ['a list', [], [['', 'invalid_type', /Expected object, got array/]]],
+  ['a misspelt key', { model, steps: [], sed: 1 }, [['/sed', 'unrecognized_keys', /Did you mean "seed"\?/]]],
+  [
+    'a key like nothing',
+    { model, steps: [], zzzzzz: 1 },
+    [['/zzzzzz', 'unrecognized_keys', /There is no "zzzzzz" here\.$/]],
+  ],
+  [
+    'two unknown keys',
+    { model, steps: [], modle: 1, stpes: 2 },
+    [
+      ['/modle', 'unrecognized_keys', /"model"/],
+      ['/stpes', 'unrecognized_keys', /"steps"/],
+    ],
+  ],
+  ['a key with a slash', { model, steps: [], 'a/b~': 1 }, [['/a~1b~0', 'unrecognized_keys', /There is no/]]],
+  ['no steps', { model }, [['/steps', 'invalid_type', /Expected array, got nothing/]]],
+  ['a bad id', { model: 'mdl_1', steps: [] }, [['/model', 'invalid_format', /Expected an id of the form mdl_/]]],
+  ['a negative seed', { model, steps: [], seed: -1 }, [['/seed', 'too_small', /at least 0, got -1/]]],
+  ['a fractional seed', { model, steps: [], seed: 1.5 }, [['/seed', 'invalid_type', /Expected int, got 1.5/]]],
+  ['a text as seed', { model, steps: [], seed: '1' }, [['/seed', 'invalid_type', /Expected number, got "1"/]]],
+  [
+    'an unknown step',
+    { model, steps: [{ type: 'prune' }] },
+    [['/steps/0/type', 'invalid_union', /Expected one of "quantize"/]],
+  ],
+  [
+    'an unknown scheme',
+    { model, steps: [{ type: 'quantize', scheme: 'int7' }] },
+    [['/steps/0/scheme', 'invalid_value', /one of "optimized", "int8_static", "int8_dynamic", got "int7"/]],
+  ],
+  [
+    'a misspelt key inside',
+    { model, steps: [{ ...step, per_chanel: true }] },
+    [['/steps/0/per_chanel', 'unrecognized_keys', /"per_channel"/]],
+  ],
+  ['too many steps', { model, steps: Array(9).fill(step) }, [['/steps', 'too_big', /at most 8 items/]]],
+  [
+    'too many pairs of metadata',
+    { model, steps: [], metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, ''])) },
+    [['/metadata', 'custom', /at most 16 pairs/]],
+  ],
+  [
+    'a long key of metadata',
+    { model, steps: [], metadata: { ['k'.repeat(65)]: '' } },
+    [['/metadata/' + 'k'.repeat(65), 'too_big', /at most 64 characters/]],
+  ],
+];
+for (const [name, body, expected] of SPECS) {
+  test(`a spec with ${name} says what is wrong and where`, () => {
+    const errors = errorsOf(() => parseWith(JobSpec, body, 'The body'));
+    assert.deepEqual(
+      errors.map(({ pointer, code }) => [pointer, code]),
+      expected.map(([pointer, code]) => [pointer, code]),
+    );
+    for (const [index, error] of errors.entries()) assert.match(error.message, expected[index]?.[2] ?? /^$/);
+  });
+}
+
+test('a good spec comes back with every default', () => {
+  const spec = parseWith(JobSpec, { model, steps: [step] }, 'The body');
+  assert.equal(spec.seed, 0);
+  assert.equal(spec.timeout_seconds, 3600);
+  assert.equal(spec.evaluate.latency.runs, 200);
+});
+
+test('a manifest is checked in place, below its own pointer', () => {
+  const errors = errorsOf(() =>
+    parseWith(DatasetManifest, { arrays: { x: { sclae: 1 } } }, 'The manifest', '/manifest'),
+  );
+  assert.deepEqual(
+    errors.map(({ pointer }) => pointer),
+    ['/manifest/arrays/x/sclae'],
+  );
+  assert.match(errors[0]?.message ?? '', /"scale"/);
+});
+
+test('a hostile body gets a bounded number of errors, and no long value back', () => {
+  const errors = errorsOf(() =>
+    parseWith(
+      JobSpec,
+      { model, steps: [], ...Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`x${i}`, 0])) },
+      'The body',
+    ),
+  );
+  assert.equal(errors.length, 50);
+  const [long] = errorsOf(() => parseWith(JobSpec, { model, steps: [{ type: 'x'.repeat(10_000) }] }, 'The body'));
+  assert.ok(JSON.stringify(long).length < 1000);
+});
