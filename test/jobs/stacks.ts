@@ -44,11 +44,13 @@ export const STACKS: readonly { name: string; skip: string | false; open: () => 
   { name: 'embedded', skip: false, open: () => openStack(openEmbeddedForTest(), undefined) },
   { name: 'PostgreSQL', skip: skipWithoutPostgres, open: () => openStack(openServerForTest(), undefined) },
   {
-    name: 'Redis with embedded records',
+    name: 'Redis',
     skip: skipWithoutRedis,
     open: async () => {
       const redis = await startRedis();
-      const stack = await openStack(openEmbeddedForTest(), redis.url);
+      // Records on a server, as in production, where one can be had.
+      const records = skipWithoutPostgres ? openEmbeddedForTest() : openServerForTest();
+      const stack = await openStack(records, redis.url);
       return {
         ...stack,
         stop: async () => {
