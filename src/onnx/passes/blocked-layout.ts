@@ -1,0 +1,50 @@
+import type { GraphEditor } from '../ir/editor.js';
+import type { Node } from '../ir/graph.js';
+import { readLinearLayer } from './linear-layer.js';
+
+/**
+ * Channels that ONNX Runtime's CPU kernels keep together (NCHWc layout, MlasNchwcGetBlockSize): 16 with AVX512F, 8 on other x86,
+ * 1 (no such layout) elsewhere.
+ * @param instructionSets as cpuFacts names them
+ */
+export function blockSize(instructionSets: readonly string[]): number {
+  if (instructionSets.includes('avx512f')) return 16;
+  return instructionSets.some((name) => name.startsWith('avx') || name.startsWith('sse')) ? 8 : 1;
+}
+
+/** Activations that fuse into the Conv before them or keep its layout, and poolings that have kernels for it. */
+const KEEP_LAYOUT = new Set([
+  'AveragePool',
+  'BatchNormalization',
+  'Clip',
+  'GlobalAveragePool',
+  'GlobalMaxPool',
+  'HardSigmoid',
+  'LeakyRelu',
+  'MaxPool',
+  'Relu',
+  'Sigmoid',
+  'Tanh',
+]);
+
+/** x · HardSigmoid(x), which fuses as HardSwish, and x · Sigmoid(x). */
+function isGatedBy(editor: GraphEditor, node: Node, value: string): boolean {
+  const gate = node.inputs.find((input) => input !== value);
+  const producer = gate === undefined ? undefined : editor.producer(gate);
+  return ['HardSigmoid', 'Sigmoid'].includes(producer?.opType ?? '') && producer?.inputs[0] === value;
+}
+
+/** Whether ONNX Runtime will hold the value in its blocked layout: made by a float Conv on images whose channels fill blocks. */
+export function isBlocked(editor: GraphEditor, value: string, block: number): boolean {
+  const node = editor.producer(value);
+  if (node?.domain !== '') return false;
+  if (node.opType === 'Conv') {
+    const layer = readLinearLayer(editor, node);
+    return layer !== undefined && layer.rank === 4 && layer.outputChannels % block === 0;
+  }
+  const [first = ''] = node.inputs;
+  if (KEEP_LAYOUT.has(node.opType)) return isBlocked(editor, first, block);
+  if (node.opType === 'Add') return node.inputs.every((input) => isBlocked(editor, input, block));
+  const gated = node.opType === 'Mul' ? node.inputs.find((input) => isGatedBy(editor, node, input)) : undefined;
+  return gated !== undefined && isBlocked(editor, gated, block);
+}
