@@ -1,8 +1,9 @@
 import { ServiceError } from '../../platform/errors.js';
 import { MAX_METADATA_ENTRIES, MAX_NAME_BYTES } from './limits.js';
-import { PAIR, walk } from './messages.js';
+import { PAIR } from './messages.js';
 import { invalid, limitExceeded, quote } from './refusal.js';
 import type { ScanState } from './scan-state.js';
+import { walk } from './walk.js';
 import type { Cursor } from './wire.js';
 
 /** CVE-2026-34445: readers that copied any key into an object could be made to overwrite their own fields. */
@@ -56,13 +57,15 @@ export function scanExternalData(entries: readonly Cursor[], bytes: number, wher
   const location = values.get('location') ?? '';
   checkLocation(where, location);
   const offset = range(where, 'offset', values.get('offset') ?? '0');
-  const length = range(where, 'length', values.get('length') ?? String(bytes));
-  if (length !== bytes)
-    throw invalid(`${where}: its type and shape need ${bytes} bytes, its external data has length ${length}.`);
+  const stated = values.get('length');
   state.locations.add(location);
   const size = state.external.get(location);
   if (size === undefined) state.missing.add(location);
-  else if (offset + length > size)
+  // Without a length the data reaches to the end of its file (ONNX, External Data).
+  const length = stated === undefined ? Math.max((size ?? offset + bytes) - offset, 0) : range(where, 'length', stated);
+  if (length !== bytes)
+    throw invalid(`${where}: its type and shape need ${bytes} bytes, its external data has ${length}.`);
+  if (size !== undefined && offset + length > size)
     throw unsafe(where, `bytes ${offset} to ${offset + length} lie outside ${quote(location)}, which has ${size}`);
 }
 

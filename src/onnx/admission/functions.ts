@@ -1,12 +1,16 @@
 import { ServiceError } from '../../platform/errors.js';
+import { scanAttributes } from './attributes.js';
 import { scanGraph } from './graph.js';
 import { MAX_FUNCTION_CALL_DEPTH, MAX_FUNCTIONS, MAX_NAME_BYTES, MAX_NODES } from './limits.js';
-import { FUNCTION, walk } from './messages.js';
-import { type Body, scanNode } from './nodes.js';
+import { FUNCTION } from './messages.js';
+import { scanNode } from './nodes.js';
 import { readOpsets } from './opsets.js';
 import { invalid, limitExceeded, quote } from './refusal.js';
 import { functionKey, type ScanState } from './scan-state.js';
 import { Scope } from './scope.js';
+import type { Body } from './surroundings.js';
+import { scanValueInfo } from './types.js';
+import { walk } from './walk.js';
 import { Cursor } from './wire.js';
 
 /** The model's local functions by key; their bodies are not looked at yet. */
@@ -20,7 +24,10 @@ export function indexFunctions(payloads: readonly Cursor[]): Map<string, Cursor>
       text[field] = inner.text(MAX_NAME_BYTES);
     };
     const body = new Cursor(payload.window, payload.position, payload.end, payload.depth);
-    walk(payload, FUNCTION, { bytes: { name: set('name'), domain: set('domain'), overload: set('overload') } });
+    walk(payload, FUNCTION, {
+      partial: true,
+      bytes: { name: set('name'), domain: set('domain'), overload: set('overload') },
+    });
     const key = functionKey(text.domain, text.name, text.overload);
     if (found.has(key)) throw invalid(`Two local functions are called ${quote(text.name)}.`);
     found.set(key, body);
@@ -33,6 +40,7 @@ export function scanFunction(cursor: Cursor, state: ScanState): Body {
   const scope = new Scope(null);
   const outputs: string[] = [];
   const opsets: Cursor[] = [];
+  const defaults: Cursor[] = [];
   const nodes = new Cursor(cursor.window, cursor.position, cursor.end, cursor.depth);
   walk(cursor, FUNCTION, {
     bytes: {
@@ -42,11 +50,16 @@ export function scanFunction(cursor: Cursor, state: ScanState): Body {
       },
       output: (payload) => outputs.push(state.name(payload)),
       opset_import: (payload) => opsets.push(payload),
+      attribute_proto: (payload) => defaults.push(payload),
+      value_info: (payload) => void scanValueInfo(payload, state),
+      node: () => {}, // in the second walk
     },
   });
   const body: Body = { opsets: readOpsets(opsets), calls: new Map(), nodes: 0, reported: false };
   const scanSubgraph = (payload: Cursor) => void scanGraph(payload, body, scope, 1, state);
-  walk(nodes, FUNCTION, { bytes: { node: (payload) => scanNode(payload, { body, scope, state, scanSubgraph }) } });
+  const around = { body, scope, state, scanSubgraph };
+  scanAttributes(defaults, { name: '', op_type: 'local function' }, around);
+  walk(nodes, FUNCTION, { partial: true, bytes: { node: (payload) => scanNode(payload, around) } });
   for (const name of outputs)
     if (!scope.has(name)) throw invalid(`The output ${quote(name)} of a local function is made by no node.`);
   return body;

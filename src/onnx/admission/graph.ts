@@ -1,13 +1,14 @@
 import type { ValueSignature } from '../../contracts/signature.js';
-import { ServiceError } from '../../platform/errors.js';
 import { MAX_SUBGRAPH_NESTING } from './limits.js';
-import { GRAPH, walk } from './messages.js';
-import { type Body, scanNode } from './nodes.js';
+import { GRAPH } from './messages.js';
+import { scanNode } from './nodes.js';
 import { invalid, limitExceeded, quote } from './refusal.js';
 import type { ScanState } from './scan-state.js';
 import { Scope } from './scope.js';
-import { scanTensor } from './tensors.js';
+import type { Body } from './surroundings.js';
+import { type ScannedTensor, scanSparseTensor, scanTensor } from './tensors.js';
 import { scanValueInfo } from './types.js';
+import { walk } from './walk.js';
 import { Cursor } from './wire.js';
 
 export interface ScannedGraph {
@@ -34,24 +35,21 @@ export function scanGraph(
   const initializers = new Set<string>();
   const inputs: ValueSignature[] = [];
   const outputs: ValueSignature[] = [];
+  const constant = ({ name, elements, bytes }: ScannedTensor) => {
+    state.count('initializers');
+    state.count('bytes_of_names', name.length);
+    if (name === '') throw invalid('An initializer has no name.');
+    if (initializers.has(name)) throw invalid(`Two initializers have the name ${quote(name)}.`);
+    initializers.add(name);
+    if (!body.reported) return;
+    state.parameters += elements;
+    state.weightBytes += bytes;
+  };
   walk(cursor, GRAPH, {
     bytes: {
-      initializer: (payload) => {
-        const { name, elements, bytes } = scanTensor(payload, 'Initializer', state);
-        state.count('initializers');
-        state.count('bytes_of_names', name.length);
-        if (name === '') throw invalid('An initializer has no name.');
-        if (initializers.has(name)) throw invalid(`Two initializers have the name ${quote(name)}.`);
-        initializers.add(name);
-        if (!body.reported) return;
-        state.parameters += elements;
-        state.weightBytes += bytes;
-      },
-      sparse_initializer: () => {
-        throw new ServiceError('unsupported_dtype', 'The model has sparse initializers, which are not supported.', {
-          hint: 'Store them as dense tensors.',
-        });
-      },
+      initializer: (payload) => constant(scanTensor(payload, 'Initializer', state)),
+      sparse_initializer: (payload) => constant(scanSparseTensor(payload, 'Sparse initializer', state)),
+      node: () => {}, // in the second walk
       input: (payload) => inputs.push(scanValueInfo(payload, state)),
       output: (payload) => outputs.push(scanValueInfo(payload, state)),
       value_info: (payload) => void scanValueInfo(payload, state),
@@ -63,7 +61,10 @@ export function scanGraph(
   }
   for (const name of initializers) scope.add(name);
   const scanSubgraph = (payload: Cursor) => void scanGraph(payload, body, scope, nesting + 1, state);
-  walk(nodes, GRAPH, { bytes: { node: (payload) => scanNode(payload, { body, scope, state, scanSubgraph }) } });
+  walk(nodes, GRAPH, {
+    partial: true,
+    bytes: { node: (payload) => scanNode(payload, { body, scope, state, scanSubgraph }) },
+  });
   for (const { name } of outputs)
     if (!scope.has(name)) throw invalid(`The graph output ${quote(name)} is made by no node.`);
   return { inputs: inputs.filter(({ name }) => !initializers.has(name)), outputs };

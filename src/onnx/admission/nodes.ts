@@ -1,23 +1,13 @@
 import { ServiceError } from '../../platform/errors.js';
+import { scanAttributes } from './attributes.js';
 import { MAX_NAME_BYTES, MAX_NODE_VALUES } from './limits.js';
-import { ATTRIBUTE, NODE, walk } from './messages.js';
+import { NODE } from './messages.js';
 import { KNOWN_DOMAINS, operatorProblem } from './operators.js';
 import { invalid, limitExceeded, quote } from './refusal.js';
 import { canonicalDomain, functionKey, type ScanState } from './scan-state.js';
-import type { Scope } from './scope.js';
-import { scanSparseTensor, scanTensor } from './tensors.js';
-import { scanType } from './types.js';
+import type { Body, Surroundings } from './surroundings.js';
+import { walk } from './walk.js';
 import type { Cursor } from './wire.js';
-
-/** A graph with its subgraphs, or a function body: the versions that its operators have, and what it calls. */
-export interface Body {
-  readonly opsets: ReadonlyMap<string, number>;
-  /** How often each local function is called, by key. */
-  readonly calls: Map<string, number>;
-  nodes: number;
-  /** Whether its nodes and constants are part of the answer; those of function bodies are not. */
-  readonly reported: boolean;
-}
 
 interface Header {
   readonly name: string;
@@ -27,15 +17,6 @@ interface Header {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: readonly Cursor[];
-}
-
-/** What a node stands in. */
-export interface Surroundings {
-  readonly body: Body;
-  readonly scope: Scope;
-  readonly state: ScanState;
-  /** Scans a graph that an attribute of the node holds. */
-  readonly scanSubgraph: (payload: Cursor) => void;
 }
 
 /** Checks one node and all that hangs on it, and adds its outputs to the scope. */
@@ -54,8 +35,7 @@ export function scanNode(cursor: Cursor, around: Surroundings): void {
         ...refused,
         hint: 'Every input must be a graph input, an initializer, or an output of an earlier node: nodes stand in topological order.',
       });
-  const names = new Set<string>();
-  for (const attribute of node.attributes) scanAttribute(attribute, node, where, names, around);
+  scanAttributes(node.attributes, node, around);
   if (node.outputs.length === 0) throw invalid(`${where} has no outputs.`, refused);
   for (const output of node.outputs)
     if (output !== '' && !scope.add(output))
@@ -118,38 +98,4 @@ function checkOperator(node: Header, where: string, body: Body, state: ScanState
       node: { name, op_type },
       hint: 'Export the model with standard operators of its declared operator set version.',
     });
-}
-
-function scanAttribute(cursor: Cursor, node: Header, where: string, names: Set<string>, around: Surroundings): void {
-  const { body, state, scanSubgraph } = around;
-  let name = '';
-  const context = `${where}, an attribute`;
-  const tensor = (payload: Cursor) => {
-    const { elements, bytes } = scanTensor(payload, context, state);
-    if (!body.reported || node.op_type !== 'Constant') return;
-    state.parameters += elements;
-    state.weightBytes += bytes;
-  };
-  const sparse = (payload: Cursor) => scanSparseTensor(payload, context, state);
-  const type = (payload: Cursor) => void scanType(payload, context);
-  walk(cursor, ATTRIBUTE, {
-    bytes: {
-      name: (payload) => {
-        name = payload.text(MAX_NAME_BYTES);
-      },
-      t: tensor,
-      tensors: tensor,
-      g: scanSubgraph,
-      graphs: scanSubgraph,
-      sparse_tensor: sparse,
-      sparse_tensors: sparse,
-      tp: type,
-      type_protos: type,
-    },
-  });
-  if (names.has(name))
-    throw invalid(`${where} has the attribute ${quote(name)} twice.`, {
-      node: { name: node.name, op_type: node.op_type },
-    });
-  names.add(name);
 }

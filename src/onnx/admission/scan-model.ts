@@ -3,11 +3,12 @@ import { type ErrorCode, ServiceError } from '../../platform/errors.js';
 import { checkCalls, indexFunctions, scanFunction } from './functions.js';
 import { scanGraph } from './graph.js';
 import * as limits from './limits.js';
-import { MODEL, walk } from './messages.js';
-import type { Body } from './nodes.js';
+import { MODEL, PAIR } from './messages.js';
 import { readOpsets } from './opsets.js';
 import { limitExceeded, quote } from './refusal.js';
 import { ScanState } from './scan-state.js';
+import type { Body } from './surroundings.js';
+import { walk } from './walk.js';
 import { type ByteSource, Cursor, Window, WireError, type WireFault } from './wire.js';
 
 /** What a model's outermost fields hold. */
@@ -78,6 +79,7 @@ function readOutline(source: ByteSource): Outline {
         metadata_props: (payload) => {
           outline.metadataBytes += payload.length;
           outline.metadataEntries++;
+          walk(payload, PAIR, {});
         },
       },
     });

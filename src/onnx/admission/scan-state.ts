@@ -1,4 +1,11 @@
-import { MAX_ALL_NAME_BYTES, MAX_INITIALIZERS, MAX_NAME_BYTES, MAX_NODES, MAX_VALUE_INFOS } from './limits.js';
+import {
+  MAX_ALL_NAME_BYTES,
+  MAX_INITIALIZERS,
+  MAX_MODEL_BYTES,
+  MAX_NAME_BYTES,
+  MAX_NODES,
+  MAX_VALUE_INFOS,
+} from './limits.js';
 import { limitExceeded } from './refusal.js';
 import type { Cursor } from './wire.js';
 
@@ -7,11 +14,12 @@ const LIMITS = {
   initializers: MAX_INITIALIZERS,
   value_infos: MAX_VALUE_INFOS,
   bytes_of_names: MAX_ALL_NAME_BYTES,
+  dense_bytes_of_sparse_tensors: MAX_MODEL_BYTES,
 } as const;
 
 /** What one scan has counted so far, over the graph, its subgraphs and its functions. */
 export class ScanState {
-  readonly #counts = { nodes: 0, initializers: 0, value_infos: 0, bytes_of_names: 0 };
+  readonly #counts = { nodes: 0, initializers: 0, value_infos: 0, bytes_of_names: 0, dense_bytes_of_sparse_tensors: 0 };
   readonly operators = new Map<string, number>();
   /** Nodes of the graph and its subgraphs, without function bodies. */
   nodes = 0;

@@ -2,10 +2,11 @@ import type { ElementType } from '../../contracts/signature.js';
 import { ServiceError } from '../../platform/errors.js';
 import { BITS, byteLength } from '../ir/tensor.js';
 import { scanExternalData } from './external-data.js';
-import { MAX_DIMENSION, MAX_ELEMENTS, MAX_MODEL_BYTES, MAX_NAME_BYTES, MAX_RANK } from './limits.js';
-import { SPARSE_TENSOR, TENSOR, walk } from './messages.js';
+import { MAX_DIMENSION, MAX_ELEMENTS, MAX_NAME_BYTES, MAX_RANK } from './limits.js';
+import { SPARSE_TENSOR, TENSOR } from './messages.js';
 import { invalid, limitExceeded, quote } from './refusal.js';
 import type { ScanState } from './scan-state.js';
+import { walk } from './walk.js';
 import type { Cursor } from './wire.js';
 
 const DATA_FIELDS = ['float_data', 'int32_data', 'string_data', 'int64_data', 'double_data', 'uint64_data'] as const;
@@ -160,11 +161,13 @@ function checkStored(
     );
 }
 
-/** A sparse tensor, whose dense form must not exceed what a model may weigh (CWE-409). */
-export function scanSparseTensor(cursor: Cursor, context: string, state: ScanState): void {
+/**
+ * A sparse tensor under the name of its values: readers make it dense, so its dense size counts, and the sum of those is bounded (CWE-409).
+ */
+export function scanSparseTensor(cursor: Cursor, context: string, state: ScanState): ScannedTensor {
   const dims: bigint[] = [];
-  const tensors: ScannedTensor[] = [];
-  const scan = (payload: Cursor) => tensors.push(scanTensor(payload, context, state));
+  let values: ScannedTensor | undefined;
+  let indices: ScannedTensor | undefined;
   walk(cursor, SPARSE_TENSOR, {
     ints: {
       dims: (dim) => {
@@ -172,10 +175,19 @@ export function scanSparseTensor(cursor: Cursor, context: string, state: ScanSta
         if (dims.length > MAX_RANK) throw limitExceeded(context, 'a rank above', dims.length, MAX_RANK);
       },
     },
-    bytes: { values: scan, indices: scan },
+    bytes: {
+      values: (payload) => {
+        values = scanTensor(payload, context, state);
+      },
+      indices: (payload) => {
+        indices = scanTensor(payload, context, state);
+      },
+    },
   });
+  if (!values || indices?.dtype !== 'int64') throw invalid(`${context} lacks its values or its int64 indices.`);
+  const { name, dtype } = values;
   const elements = checkedElements(dims, context);
-  const bits = BITS[tensors[0]?.dtype ?? 'float32'];
-  if ((elements * bits) / 8 > MAX_MODEL_BYTES)
-    throw limitExceeded(context, 'a dense size in bytes of', (elements * bits) / 8, MAX_MODEL_BYTES);
+  const bytes = byteLength(dtype, dims.map(Number));
+  state.count('dense_bytes_of_sparse_tensors', bytes);
+  return { name, dtype, elements, bytes };
 }

@@ -1,9 +1,10 @@
 import type { Dimension, ValueSignature } from '../../contracts/signature.js';
 import { MAX_DIMENSION, MAX_NAME_BYTES, MAX_RANK } from './limits.js';
-import { DIMENSION, ELEMENT_OF, MAP_TYPE, SHAPE, TENSOR_TYPE, TYPE, VALUE_INFO, walk } from './messages.js';
+import { DIMENSION, ELEMENT_OF, MAP_TYPE, SHAPE, TENSOR_TYPE, TYPE, VALUE_INFO } from './messages.js';
 import { invalid, limitExceeded, quote } from './refusal.js';
 import type { ScanState } from './scan-state.js';
 import { elementType } from './tensors.js';
+import { walk } from './walk.js';
 import type { Cursor } from './wire.js';
 
 type TensorSignature = Pick<ValueSignature, 'dtype' | 'shape'>;

@@ -173,10 +173,7 @@ const HOSTILE: Readonly<Record<string, Hostile>> = {
       ],
     }),
   },
-  'a sparse initializer': {
-    code: 'unsupported_dtype',
-    bytes: w.model({ graph: w.graph(relu, w.message(15, w.bytes(1, w.tensor({ dims: [0] })))) }),
-  },
+  'damaged metadata': { code: 'invalid_model', bytes: w.model({ parts: [w.bytes(14, Uint8Array.of(0x0a, 9, 1))] }) },
   // External data
   'a parent directory': {
     code: 'unsafe_external_data',
@@ -207,6 +204,11 @@ const HOSTILE: Readonly<Record<string, Hostile>> = {
     code: 'unsafe_external_data',
     ...withExternal({ location: 'w.bin', offset: '96', length: '8' }),
     says: /96 to 104 lie outside "w.bin", which has 100/,
+  },
+  'no length, and a file that goes on': {
+    code: 'invalid_model',
+    ...withExternal({ location: 'w.bin' }),
+    says: /has 100/,
   },
   'an offset in hexadecimal': { code: 'unsafe_external_data', ...withExternal({ location: 'w.bin', offset: '0x10' }) },
   'an unknown key': {

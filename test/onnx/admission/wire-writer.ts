@@ -63,9 +63,10 @@ export const tensor = ({ name = 'w', dims = [], type = 1, raw, parts = [] }: Ten
   join([...dims.map((dim) => int(1, dim)), int(2, type), bytes(8, name), ...(raw ? [bytes(9, raw)] : []), ...parts]);
 
 /** A tensor stored outside the model, with these entries. */
-export const external = (entries: Readonly<Record<string, string>>, dims: readonly number[] = [2]): Part =>
+export const external = (entries: Readonly<Record<string, string>>, name = 'w'): Part =>
   tensor({
-    dims,
+    name,
+    dims: [2],
     parts: [...Object.entries(entries).map(([key, value]) => message(13, bytes(1, key), bytes(2, value))), int(14, 1)],
   });
 
