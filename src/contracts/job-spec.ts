@@ -69,7 +69,8 @@ export const LatencySpec = z.strictObject({
 
 export const Evaluate = z.strictObject({
   metric: z.enum(METRICS).optional().meta({
-    description: 'Default: top1 for a classifier with labels, agreement for one without, cosine for everything else.',
+    description:
+      'Default: top1 for a classifier with labels, agreement for one without, mae for one number per sample, cosine for everything else.',
   }),
   output: z.string().optional().meta({ description: 'The output that is scored; default: the first.' }),
   samples: z.int().min(1).max(1_000_000).default(2000),

@@ -10,7 +10,7 @@ export interface EvaluatedModel {
   readonly external: readonly (ExternalFile & { readonly bytes: number })[];
 }
 
-export const openModel = (model: EvaluatedModel, options: Omit<SessionOptions, 'external'>): Promise<Session> =>
+const openModel = (model: EvaluatedModel, options: Omit<SessionOptions, 'external'>): Promise<Session> =>
   openSession(model.path, { ...options, external: model.external });
 
 /** The ONNX file and its external data together. */

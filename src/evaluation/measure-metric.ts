@@ -56,7 +56,7 @@ export async function measureMetric(task: {
     const batch = samples.batch ?? evaluate.latency.batch;
     const scores = await scoreModels({
       ...{ original, result, samples, indices, batch, output: plan.output, metric: plan.metric },
-      options: { threshold: evaluate.threshold },
+      threshold: evaluate.threshold,
       signal: task.signal,
       progress: task.progress,
     });

@@ -12,6 +12,9 @@ export interface Scores {
   readonly result: Float64Array;
 }
 
+/** Rows of labels read at a time to learn their alphabet. */
+const LABELS_AT_ONCE = 256;
+
 const sampleValues = (tensor: Tensor): SampleValues => ({ dims: tensor.dims, values: numbers(tensor) });
 
 function scoreOne(metric: Metric, output: SampleValues, against: SampleValues, options: MetricOptions): number {
@@ -21,6 +24,17 @@ function scoreOne(metric: Metric, output: SampleValues, against: SampleValues, o
     if (!(cause instanceof RangeError)) throw cause;
     throw new ServiceError('metric_not_applicable', `${metric.name} does not fit: ${cause.message}.`, { cause });
   }
+}
+
+/** Every value of the evaluation labels, for a metric that decodes letters. */
+async function alphabetOf(samples: Samples, indices: readonly number[], metric: Metric): Promise<Set<number>> {
+  const alphabet = new Set<number>();
+  if (metric.name !== 'ctc') return alphabet;
+  for (const { indices: rows } of batches(indices, LABELS_AT_ONCE)) {
+    const labels = await samples.labels(rows);
+    if (labels) for (const letter of Array.from(numbers(labels))) alphabet.add(letter);
+  }
+  return alphabet;
 }
 
 /**
@@ -35,7 +49,7 @@ export async function scoreModels(task: {
   readonly batch: number;
   readonly output: string;
   readonly metric: Metric;
-  readonly options: MetricOptions;
+  readonly threshold: number;
   readonly signal: AbortSignal;
   progress(fraction: number): void;
 }): Promise<Scores> {
@@ -52,6 +66,7 @@ export async function scoreModels(task: {
     scores[side][at] = score;
   };
 
+  const options = { threshold: task.threshold, alphabet: await alphabetOf(samples, indices, metric) };
   let done = 0;
   for (const { indices: rows, used } of batches(indices, batch)) {
     task.signal.throwIfAborted();
@@ -69,9 +84,9 @@ export async function scoreModels(task: {
       keep(
         'original',
         done + row,
-        metric.comparedWith === 'original' ? metric.perfect : scoreOne(metric, theirs, against, task.options),
+        metric.comparedWith === 'original' ? metric.perfect : scoreOne(metric, theirs, against, options),
       );
-      keep('result', done + row, scoreOne(metric, own, against, task.options));
+      keep('result', done + row, scoreOne(metric, own, against, options));
     }
     done += used;
     task.progress(done / indices.length);

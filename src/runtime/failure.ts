@@ -30,7 +30,7 @@ const CAUSES: readonly { readonly pattern: RegExp; readonly sentence: string }[]
 const OUT_OF_MEMORY = /Failed to allocate memory|bad_alloc|bad allocation/;
 
 /** The node that an ONNX Runtime message blames; undefined when it names none. */
-export function nodeInMessage(message: string): NodeName | undefined {
+function nodeInMessage(message: string): NodeName | undefined {
   for (const { pattern, name, opType } of NODE_PATTERNS) {
     const found = pattern.exec(message);
     if (found) return { name: name === null ? '' : (found[name] ?? ''), op_type: found[opType] ?? '' };

@@ -14,6 +14,7 @@ const steps = (classes: number, ...best: number[]): SampleValues => ({
   values: best.flatMap((index) => Array.from({ length: classes }, (_, i) => (i === index ? 1 : 0))),
 });
 
+const OPTIONS = { threshold: 0.3, alphabet: new Set([1, 2]) };
 type Row = readonly [name: string, metric: MetricName, output: SampleValues, against: SampleValues, expected: number];
 /** Continuous expectations are NumPy's, computed on the same numbers. */
 const ROWS: readonly Row[] = [
@@ -41,6 +42,8 @@ const ROWS: readonly Row[] = [
   ['repeats collapse, blanks part letters', 'ctc', steps(4, 0, 1, 1, 0, 1, 2, 2, 0), vector(1, 1, 2, -1, -1), 1],
   ['a letter too few', 'ctc', steps(4, 1, 1, 2), vector(1, 1, 2, -1), 0],
   ['a wrong letter', 'ctc', steps(4, 1, 3), vector(1, 2), 0],
+  ['a mark that no label uses', 'ctc', steps(4, 3, 1, 2), vector(1, 2), 1],
+  ['a letter too many', 'ctc', steps(4, 2, 1, 2), vector(1, 2), 0],
   ['nothing is read where nothing is', 'ctc', steps(4, 0, 0), vector(-1, -1), 1],
 ];
 
@@ -60,20 +63,20 @@ const REFUSED: readonly (readonly [metric: MetricName, output: SampleValues, aga
 describe('metrics', () => {
   for (const [name, metric, output, against, expected] of ROWS) {
     it(`${metric}: ${name}`, () => {
-      const score = METRIC_TABLE[metric].score(output, against, { threshold: 0.3 });
+      const score = METRIC_TABLE[metric].score(output, against, OPTIONS);
       assert.ok(Math.abs(score - expected) < 1e-12, `${score} is not ${expected}`);
     });
   }
   for (const [metric, output, against] of REFUSED) {
     it(`${metric} refuses [${output.dims}] against [${[...Array.from(against.values)]}]`, () => {
-      assert.throws(() => METRIC_TABLE[metric].score(output, against, { threshold: 0.3 }), RangeError);
+      assert.throws(() => METRIC_TABLE[metric].score(output, against, OPTIONS), RangeError);
     });
   }
   it('the original is perfect against itself', () => {
     const output = steps(3, 1, 0, 2);
     for (const metric of Object.values(METRIC_TABLE)) {
       if (metric.comparedWith === 'labels') continue;
-      assert.equal(metric.score(output, output, { threshold: 0.3 }), metric.perfect);
+      assert.equal(metric.score(output, output, OPTIONS), metric.perfect);
     }
   });
 });
@@ -89,7 +92,8 @@ const CHOICES: readonly (readonly [
   ['probabilities', ['n', 10], null, 'agreement'],
   ['probabilities', ['n', null], null, 'agreement'],
   ['sentence_embedding', ['n', 384], null, 'cosine'],
-  ['probability', ['n', 1], null, 'cosine'],
+  ['probability', ['n', 1], null, 'mae'],
+  ['probability', ['n'], null, 'mae'],
   ['letters', ['n', 't', 6625], [12], 'ctc'],
   ['letters', ['n', 't', 6625], null, 'cosine'],
   ['map', ['n', 1, 'h', 'w'], null, 'cosine'],

@@ -9,7 +9,8 @@ export type LabelShape = readonly number[] | null;
 
 /**
  * The metric of a job that names none, from the scored output and the labels: top1 for a classifier with one label per sample, ctc
- * for steps of class scores with a row of letters, agreement for a classifier without labels, cosine for everything else.
+ * for steps of class scores with a row of letters, agreement for a classifier without labels, mae for one number per
+ * sample (whose cosine says nothing but the sign), cosine for everything else.
  */
 export function chooseMetric(output: ValueSignature, labels: LabelShape): MetricName {
   const rank = output.shape?.length;
@@ -17,6 +18,7 @@ export function chooseMetric(output: ValueSignature, labels: LabelShape): Metric
   const scoresClasses = rank === 2 && classes !== 0 && classes !== 1 && !NOT_CLASSES.test(output.name);
   const oneLabel = labels?.every((dim) => dim === 1) ?? false;
   if (scoresClasses) return oneLabel ? 'top1' : 'agreement';
+  if (rank === 1 || (rank === 2 && classes === 1)) return 'mae';
   if (rank === 3 && labels?.length === 1) return 'ctc';
   return 'cosine';
 }

@@ -9,6 +9,8 @@ export interface SampleValues {
 export interface MetricOptions {
   /** iou: a map counts as on above this value. */
   readonly threshold: number;
+  /** ctc: the letters that occur in the labels; others are not compared. */
+  readonly alphabet: ReadonlySet<number>;
 }
 
 interface MetricKind {
