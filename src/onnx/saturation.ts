@@ -4,7 +4,11 @@ import { elements, type Tensor } from './ir/tensor.js';
  * Largest sum of two weights of one sign whose products with the largest activation, 255, fit a signed 16-bit sum:
  * 255 · 128 = 32,640 <= 32,767, and 255 · 129 does not.
  */
-const LARGEST_PAIR = 128;
+export const LARGEST_PAIR = 128;
+
+/** The larger of the two sums that a pair of weights can make with activations that are never negative: of the positive ones or of the negative. */
+export const pairSum = (first: number, second: number): number =>
+  Math.max(Math.max(first, 0) + Math.max(second, 0), Math.max(-first, 0) + Math.max(-second, 0));
 
 /** How a weight's elements follow one another in the sum that makes one output: the axes of K, outermost first, and the output axis. */
 export interface SumOrder {
@@ -46,9 +50,7 @@ export function isExactOnEveryCpu(weights: Tensor, { output, summed }: SumOrder)
     for (let k = 0; k + 1 < offsets.length; k += 2) {
       const first = values[start + (offsets[k] as number)] as number;
       const second = values[start + (offsets[k + 1] as number)] as number;
-      const positive = Math.max(first, 0) + Math.max(second, 0);
-      const negative = Math.max(-first, 0) + Math.max(-second, 0);
-      if (positive > LARGEST_PAIR || negative > LARGEST_PAIR) return false;
+      if (pairSum(first, second) > LARGEST_PAIR) return false;
     }
   }
   return true;

@@ -1,0 +1,109 @@
+import { type Attribute, node as makeNode, type Node } from '../onnx/ir/graph.js';
+import { elements, floats, tensor } from '../onnx/ir/tensor.js';
+import { convSumOrder, isExactOnEveryCpu, matrixSumOrder } from '../onnx/saturation.js';
+import { leastWeightScale, quantizeBias } from './bias.js';
+import { activationInputs } from './plan.js';
+import { quantizeDequantize, type Rewriting } from './rewriting.js';
+import { type WeightOperand, weightOperands } from './weight-operands.js';
+import { quantizeWeights } from './weights.js';
+
+/** The name under which `value` is read through QuantizeLinear and DequantizeLinear, made at the first use. */
+function dequantizedInput(rewriting: Rewriting, value: string): string {
+  const known = rewriting.dequantized.get(value);
+  if (known !== undefined) return known;
+  const parameters = rewriting.activations.get(rewriting.plan.sharedScale.get(value) ?? value);
+  if (!parameters) throw new Error(`no range was measured for ${value}`);
+  const name = rewriting.fresh(`${value}_dequantized`);
+  rewriting.dequantized.set(value, name);
+  quantizeDequantize(rewriting, { from: value, to: name, hint: value }, parameters);
+  return name;
+}
+
+/** An int8 or int32 constant with its scales, read through DequantizeLinear; zero points are all 0. */
+function dequantizedConstant(
+  rewriting: Rewriting,
+  hint: string,
+  integers:
+    | { readonly dtype: 'int8'; readonly data: Int8Array }
+    | { readonly dtype: 'int32'; readonly data: Int32Array },
+  dims: readonly number[],
+  scales: Float32Array,
+  axis: number,
+): { name: string; constant: string } {
+  const shape = scales.length === 1 ? [] : [scales.length];
+  const constant = rewriting.constant(`${hint}_${integers.dtype}`, {
+    dtype: integers.dtype,
+    dims,
+    bytes: bytesOf(integers.data),
+  });
+  const scale = rewriting.constant(`${constant}_scale`, floats(scales, shape));
+  const zeros =
+    integers.dtype === 'int8'
+      ? tensor('int8', shape, new Int8Array(scales.length))
+      : tensor('int32', shape, new Int32Array(scales.length));
+  const zeroPoint = rewriting.constant(`${constant}_zero_point`, zeros);
+  const name = rewriting.fresh(`${hint}_dequantized`);
+  rewriting.emit(
+    makeNode('DequantizeLinear', [constant, scale, zeroPoint], [name], {
+      name: `${name}_DequantizeLinear`,
+      attributes: scales.length === 1 ? {} : { axis },
+    }),
+  );
+  return { name, constant };
+}
+
+const bytesOf = (data: Int8Array | Int32Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+/** Input `index` of the bias of the operators that have one inside. */
+const BIAS_INPUT: Readonly<Record<string, number>> = { Conv: 2, Gemm: 2 };
+
+/** Weights and bias of a node as int8 and int32, when its operator has them. */
+function emitWeights(rewriting: Rewriting, node: Node, inputs: string[], weight: WeightOperand): void {
+  const input = node.inputs[0] as string;
+  const inputScale = rewriting.activations.get(rewriting.plan.sharedScale.get(input) ?? input)?.scale ?? 1;
+  const biasIndex = BIAS_INPUT[node.opType];
+  const biasName = biasIndex === undefined ? '' : (node.inputs[biasIndex] ?? '');
+  const biasTensor = biasName === '' ? undefined : rewriting.plan.graph.initializers.get(biasName);
+  const bias = biasTensor && elements(biasTensor, 'float32');
+  const quantized = quantizeWeights(elements(weight.tensor, 'float32'), weight.layout, {
+    perChannel: rewriting.perChannel,
+    avoidSaturation: rewriting.avoidSaturation,
+    ...(bias && { leastScale: (channel: number) => leastWeightScale(bias[channel % bias.length] ?? 0, inputScale) }),
+  });
+  const { name, constant } = dequantizedConstant(
+    rewriting,
+    weight.name,
+    { dtype: 'int8', data: quantized.integers },
+    weight.tensor.dims,
+    quantized.scales,
+    weight.layout.axis,
+  );
+  inputs[weight.index] = name;
+  rewriting.integerWeights.push({
+    node: node.name,
+    constant,
+    exactEverywhere: isExactOnEveryCpu(
+      tensor('int8', weight.tensor.dims, quantized.integers),
+      node.opType === 'Conv' ? convSumOrder(weight.tensor.dims.length) : matrixSumOrder(weight.layout.axis === 0),
+    ),
+  });
+  if (bias && biasTensor && biasIndex !== undefined) {
+    const stored = quantizeBias(bias, inputScale, quantized.scales);
+    const integers = { dtype: 'int32', data: stored.integers } as const;
+    inputs[biasIndex] = dequantizedConstant(rewriting, biasName, integers, [bias.length], stored.scales, 0).name;
+  }
+}
+
+const withInputs = (node: Node, inputs: readonly string[], attributes: ReadonlyMap<string, Attribute>): Node =>
+  Object.freeze({ ...node, inputs, attributes });
+
+/** A node between Q and DQ: integer activations by calibrated ranges, int8 weights, int32 bias. */
+export function emitStatic(rewriting: Rewriting, node: Node): void {
+  const inputs = [...node.inputs];
+  activationInputs(node).forEach((value, index) => {
+    inputs[index] = dequantizedInput(rewriting, value);
+  });
+  const weight = weightOperands(node, rewriting.plan.graph).find((operand) => operand.index === 1);
+  if (weight) emitWeights(rewriting, node, inputs, weight);
+  rewriting.emit(withInputs(node, inputs, node.attributes));
+}

@@ -1,0 +1,40 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Model } from '../onnx/ir/graph.js';
+import { writeModel } from '../onnx/serde/write-model.js';
+import { type Session, type SessionOptions, withSession } from '../runtime/session.js';
+
+/** Optimization of a model whose inner values are read out: fusions across such values crash ONNX Runtime 1.30 on some models. */
+export const MEASURING = 'basic';
+
+/** A model written to disk as ONNX Runtime takes it. */
+export interface WrittenModel {
+  readonly path: string;
+  readonly external: readonly { readonly location: string; readonly path: string }[];
+}
+
+/** Writes a model to a folder of its own under `scratch`, hands it to `use` and removes it on every path. */
+export async function withModelFile<Result>(
+  model: Model,
+  scratch: string,
+  use: (written: WrittenModel) => Promise<Result>,
+): Promise<Result> {
+  const folder = await mkdtemp(join(scratch, 'model-'));
+  try {
+    const files = await writeModel(model, folder, 'model.onnx');
+    const external = files.flatMap(({ path, location }) => (location === null ? [] : [{ path, location }]));
+    return await use({ path: join(folder, 'model.onnx'), external });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Loads a model from a temporary file and frees both on every path. @throws ServiceError model_load_failed */
+export function withModelSession<Result>(
+  model: Model,
+  options: SessionOptions & { readonly scratch: string },
+  use: (session: Session) => Promise<Result>,
+): Promise<Result> {
+  const { scratch, ...session } = options;
+  return withModelFile(model, scratch, ({ path, external }) => withSession(path, { ...session, external }, use));
+}

@@ -1,0 +1,43 @@
+import type { Graph, Node } from '../onnx/ir/graph.js';
+
+/**
+ * What happens to one node.
+ * static: integer arithmetic with calibrated ranges. dynamic: integer arithmetic, ranges measured on every run. rows: an embedding
+ * table in int8, restored after the look-up. stored: runs in float, weights int8 in the file and unfolded at load. float: untouched.
+ */
+export type Treatment = 'static' | 'dynamic' | 'rows' | 'stored' | 'float';
+
+export interface Decision {
+  readonly node: Node;
+  readonly treatment: Treatment;
+  /** Why the node does not run in integer; null when it does. */
+  readonly reason: string | null;
+}
+
+/** The decisions for a graph, and what follows from them for its activations. */
+export interface Plan {
+  readonly graph: Graph;
+  readonly decisions: ReadonlyMap<Node, Decision>;
+  /** Nodes whose result is quantized, and the value under which the graph knows it: past an absorbed Relu or Clip. */
+  readonly quantizedResults: ReadonlyMap<Node, string>;
+  /** Relu and Clip that the quantized range of the value before them already implies. */
+  readonly absorbed: ReadonlySet<Node>;
+  /** Values that have the scale of another one, because the operator between them only moves integers. */
+  readonly sharedScale: ReadonlyMap<string, string>;
+}
+
+/** The activation inputs of a static node. */
+export function activationInputs(node: Node): readonly string[] {
+  return node.opType === 'Add' || node.opType === 'Concat' ? node.inputs : node.inputs.slice(0, 1);
+}
+
+/** Every value whose range must be known before the plan can be carried out, in graph order. */
+export function calibratedValues(plan: Plan): string[] {
+  const values = new Set<string>();
+  for (const { node, treatment } of plan.decisions.values()) {
+    if (treatment !== 'static') continue;
+    for (const value of activationInputs(node)) values.add(plan.sharedScale.get(value) ?? value);
+  }
+  for (const value of plan.quantizedResults.values()) values.add(plan.sharedScale.get(value) ?? value);
+  return [...values];
+}

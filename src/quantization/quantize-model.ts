@@ -1,0 +1,179 @@
+import type { QuantizeStep } from '../contracts/job-spec.js';
+import type { NodeReport, StageReport } from '../contracts/report.js';
+import type { Model } from '../onnx/ir/graph.js';
+import { BITS, elementCount } from '../onnx/ir/tensor.js';
+import { cleanUp } from '../onnx/passes/clean-up.js';
+import type { RecordedShape } from '../onnx/shapes/record-shapes.js';
+import { ServiceError } from '../platform/errors.js';
+import { applyScheme, type Scheme } from './apply-scheme.js';
+import { measureSqnr } from './measure-sqnr.js';
+import { withUniqueNames } from './names.js';
+import { selectNodes } from './node-selection.js';
+import { refuseQuantized } from './recognise.js';
+import { reportNodes, resultOf, runsInInteger } from './report-nodes.js';
+import type { QuantizationSamples } from './samples.js';
+import { runOnce, shapesOnSample } from './shapes.js';
+
+/** Samples on which the error of each node is measured: a mean of squares over thousands of elements needs few. */
+const SQNR_SAMPLES = 8;
+
+/** Phases in order, and the fraction of the whole at which each ends. */
+const PHASES = { clean: 0.1, calibrate: 0.6, rewrite: 0.75, compare: 1 } as const;
+export type QuantizePhase = keyof typeof PHASES;
+
+export interface QuantizeOptions {
+  readonly model: Model;
+  readonly step: QuantizeStep;
+  readonly samples: QuantizationSamples | null;
+  /** Sample indices; those of calibration and selection are never the evaluation's. */
+  readonly calibration: readonly number[];
+  readonly selection: readonly number[];
+  readonly cpu: { readonly instructionSets: readonly string[] };
+  readonly threads: number;
+  readonly scratch: string;
+  readonly signal: AbortSignal;
+  /** @param fraction of the whole work, from 0 to 1 */
+  readonly progress: (phase: QuantizePhase, fraction: number) => void;
+}
+
+type StageFields = Pick<StageReport, 'passes' | 'calibration' | 'integer_nodes' | 'float_nodes' | 'notes'>;
+export interface Quantized extends StageFields {
+  readonly model: Model;
+  /** The model after the lossless clean-up, in FP32. */
+  readonly cleaned: Model;
+  readonly nodes: NodeReport[];
+}
+
+/** Progress of a phase as progress of the whole. */
+function overall(options: QuantizeOptions): (phase: QuantizePhase, fraction: number) => void {
+  const names = Object.keys(PHASES) as QuantizePhase[];
+  return (phase, fraction) => {
+    const before = names[names.indexOf(phase) - 1];
+    const start = before ? PHASES[before] : 0;
+    options.progress(phase, start + fraction * (PHASES[phase] - start));
+  };
+}
+
+/**
+ * Carries out a quantize step: cleans the graph up without loss, then stores its numbers as the scheme says.
+ * @throws ServiceError unknown_node, already_quantized, nothing_to_quantize, dataset_required, model_load_failed, model_run_failed
+ */
+export async function quantizeModel(options: QuantizeOptions): Promise<Quantized> {
+  const { step, samples, signal, threads, scratch } = options;
+  const progress = overall(options);
+  const named: Model = {
+    ...options.model,
+    graph: { ...options.model.graph, nodes: withUniqueNames(options.model.graph.nodes) },
+  };
+  const selected = selectNodes(named.graph.nodes, step);
+  if (step.scheme !== 'optimized') refuseQuantized(named);
+  progress('clean', 0);
+  const { model: cleaned, passes } = await cleanUp(named, { run: runOnce({ threads, scratch }, new Map()), signal });
+  cleaned.graph.nodes = withUniqueNames(cleaned.graph.nodes);
+  progress('clean', 1);
+  if (step.scheme === 'optimized') {
+    progress('compare', 1);
+    return { model: cleaned, cleaned, passes: [...passes], notes: [], nodes: [] };
+  }
+  const ranges = step.scheme === 'int8_static' ? 'static' : 'dynamic';
+  if (ranges === 'static' && (!samples || options.calibration.length === 0)) {
+    throw new ServiceError(
+      'dataset_required',
+      'int8_static measures activation ranges on samples, and there are none.',
+      {
+        hint: 'Name a dataset in the job, or use int8_dynamic, which needs none.',
+      },
+    );
+  }
+  const shapes = await shapesOnSample(cleaned, samples, [...options.calibration, ...options.selection], {
+    threads,
+    scratch,
+  });
+  const scheme = await applyScheme({
+    ...options,
+    model: cleaned,
+    ranges,
+    selected,
+    shapes,
+    perChannel: step.per_channel,
+    onlyWhatPays: step.only_what_pays,
+    instructionSets: options.cpu.instructionSets,
+    calibration: options.calibration.slice(0, step.calibration.samples),
+    method: step.calibration.method,
+    progress,
+  });
+  refuseUnchanged(scheme);
+  const sqnr = await sqnrOfNodes(options, cleaned, scheme, shapes, (fraction) => progress('compare', fraction));
+  const decisions = [...scheme.plan.decisions.values()];
+  const integer = decisions.filter(runsInInteger).length;
+  return {
+    model: scheme.model,
+    cleaned,
+    passes: [...passes],
+    ...(ranges === 'static' && {
+      calibration: {
+        method: step.calibration.method,
+        samples: Math.min(options.calibration.length, step.calibration.samples),
+        tensors: scheme.calibratedTensors,
+      },
+    }),
+    integer_nodes: integer,
+    float_nodes: decisions.length - integer,
+    notes: notesOn(scheme),
+    nodes: reportNodes(scheme.plan, scheme.integerWeights, sqnr),
+  };
+}
+
+/** @throws ServiceError nothing_to_quantize with the commonest reasons */
+function refuseUnchanged({ plan }: Scheme): void {
+  const decisions = [...plan.decisions.values()];
+  if (decisions.some(({ treatment }) => treatment !== 'float')) return;
+  const reasons = [...new Set(decisions.flatMap(({ reason }) => reason ?? []))].slice(0, 5);
+  throw new ServiceError(
+    'nothing_to_quantize',
+    reasons.length === 0
+      ? 'The model has no Conv, MatMul, Gemm, recurrent or embedding weights.'
+      : `Nothing is left to quantize. ${reasons.join(' ')}`,
+    { hint: 'Check "include" and "exclude", or set "only_what_pays" to false.' },
+  );
+}
+
+function notesOn({ plan }: Scheme): string[] {
+  const decisions = [...plan.decisions.values()];
+  const stored = decisions.filter(({ treatment }) => treatment === 'stored').length;
+  const notes: string[] = [];
+  if (!decisions.some(runsInInteger)) notes.push('No node runs in integer: on this CPU none would be faster for it.');
+  if (stored > 0) {
+    notes.push(`${stored} nodes run in float, with weights stored in INT8 that unfold when the model is loaded.`);
+  }
+  return notes;
+}
+
+function sqnrOfNodes(
+  options: QuantizeOptions,
+  cleaned: Model,
+  { model, plan }: Scheme,
+  shapes: ReadonlyMap<string, RecordedShape>,
+  progress: (fraction: number) => void,
+): Promise<Map<string, number | null>> {
+  const values = new Map<string, number>();
+  for (const { node } of plan.decisions.values()) {
+    const value = resultOf(node, plan);
+    const shape = shapes.get(value);
+    if (shape?.dtype === 'float32') values.set(value, (elementCount(shape.dims) * BITS.float32) / 8);
+  }
+  const { samples, threads, scratch, signal } = options;
+  if (!samples || values.size === 0) return Promise.resolve(new Map());
+  const indices = options.selection.slice(0, SQNR_SAMPLES * (samples.batch ?? 1));
+  return measureSqnr({
+    float: cleaned,
+    quantized: model,
+    values,
+    samples,
+    indices,
+    threads,
+    scratch,
+    signal,
+    progress,
+  });
+}

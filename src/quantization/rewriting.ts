@@ -1,0 +1,53 @@
+import { node as makeNode, type Node } from '../onnx/ir/graph.js';
+import { floats, type Tensor, tensor } from '../onnx/ir/tensor.js';
+import type { QuantizationParameters } from './parameters.js';
+import type { Plan } from './plan.js';
+
+/** What a plan needs to be carried out. */
+export interface RewriteOptions {
+  /** Parameters of every value of `calibratedValues(plan)`. */
+  readonly activations: ReadonlyMap<string, QuantizationParameters>;
+  readonly perChannel: boolean;
+  /** Keep neighbouring weights small enough for CPUs whose 16-bit sums saturate. */
+  readonly avoidSaturation: boolean;
+}
+
+/** A weight that integer kernels read: the constant's name in the new graph, by which the executed graph shows who reads it. */
+export interface IntegerWeight {
+  readonly node: string;
+  readonly constant: string;
+  readonly exactEverywhere: boolean;
+}
+
+/** The graph under construction; nodes are emitted in topological order. */
+export interface Rewriting extends RewriteOptions {
+  readonly plan: Plan;
+  readonly constants: Map<string, Tensor>;
+  readonly integerWeights: IntegerWeight[];
+  readonly fresh: (hint: string) => string;
+  /** Names of values that already have an integer twin: float name → dequantized name. */
+  readonly dequantized: Map<string, string>;
+  /** Names of values quantized by DynamicQuantizeLinear: [integers, scale, zero point]. */
+  readonly dynamicallyQuantized: Map<string, readonly [string, string, string]>;
+  emit(...nodes: readonly Node[]): void;
+  /** Adds a constant and gives its name; equal bytes under the same hint are stored once. */
+  constant(hint: string, value: Tensor): string;
+}
+
+/** QuantizeLinear and DequantizeLinear of an activation, with the scale as a scalar. */
+export function quantizeDequantize(
+  rewriting: Rewriting,
+  names: { readonly from: string; readonly to: string; readonly hint: string },
+  parameters: QuantizationParameters,
+): void {
+  const scale = rewriting.constant(`${names.hint}_scale`, floats([parameters.scale], []));
+  const zeroPoint = rewriting.constant(
+    `${names.hint}_zero_point`,
+    tensor('uint8', [], Uint8Array.of(parameters.zeroPoint)),
+  );
+  const integers = rewriting.fresh(`${names.hint}_quantized`);
+  rewriting.emit(
+    makeNode('QuantizeLinear', [names.from, scale, zeroPoint], [integers], { name: `${names.hint}_QuantizeLinear` }),
+    makeNode('DequantizeLinear', [integers, scale, zeroPoint], [names.to], { name: `${names.hint}_DequantizeLinear` }),
+  );
+}

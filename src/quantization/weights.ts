@@ -1,0 +1,85 @@
+import { LARGEST_PAIR, pairSum } from '../onnx/saturation.js';
+import { INT8_SYMMETRIC, type IntegerRange, quantizationParameters } from './parameters.js';
+import { roundAndClip } from './rounding.js';
+
+import type { WeightLayout } from './weight-layout.js';
+
+/** Symmetric int8 weights: real = scales[channel] · integers; one scale when they are per tensor. */
+export interface QuantizedWeights {
+  readonly integers: Int8Array<ArrayBuffer>;
+  readonly scales: Float32Array<ArrayBuffer>;
+  readonly perChannel: boolean;
+}
+
+export interface WeightOptions {
+  readonly perChannel: boolean;
+  /** Keep every pair of neighbouring weights small enough that 16-bit sums cannot saturate. */
+  readonly avoidSaturation: boolean;
+  /** A lower bound of each scale, by channel: the bias's overflow guard. */
+  readonly leastScale?: (channel: number) => number;
+}
+
+/** How often a channel's scale is widened until its pairs are safe; the first widening nearly always suffices. */
+const MAX_WIDENINGS = 8;
+/** Rounding can push a pair that scales to exactly the bound past it by one step. */
+const WIDENING_MARGIN = 1.002;
+
+/** The largest sum of a neighbouring pair of one output channel. */
+function largestPair(weights: Int8Array, layout: WeightLayout, channel: number): number {
+  let largest = 0;
+  for (let k = 0; k + 1 < layout.k; k += 2) {
+    const first = weights[layout.index(channel, k)] as number;
+    const second = weights[layout.index(channel, k + 1)] as number;
+    largest = Math.max(largest, pairSum(first, second));
+  }
+  return largest;
+}
+
+/** The symmetric scale of the channels [from, to). */
+function scaleOf(weights: Float32Array, layout: WeightLayout, from: number, to: number, integers: IntegerRange) {
+  let min = 0;
+  let max = 0;
+  for (let channel = from; channel < to; channel++) {
+    for (let k = 0; k < layout.k; k++) {
+      const weight = weights[layout.index(channel, k)] as number;
+      if (!Number.isFinite(weight)) throw new RangeError('a weight is not finite');
+      min = Math.min(min, weight);
+      max = Math.max(max, weight);
+    }
+  }
+  return quantizationParameters({ min, max }, integers, { symmetric: true }).scale;
+}
+
+/**
+ * Weights in int8, one symmetric scale per output channel or one for all. The division is rounded to float32 before it is rounded to an
+ * integer, as ONNX Runtime's tool does. With `avoidSaturation` the scale of a channel whose pairs exceed the safe sum is widened
+ * just as far as needed; half of the int8 range is the worst case.
+ * @throws RangeError when a weight is not finite.
+ */
+export function quantizeWeights(weights: Float32Array, layout: WeightLayout, options: WeightOptions): QuantizedWeights {
+  const integers = new Int8Array(weights.length);
+  const groups = options.perChannel ? layout.channels : 1;
+  const scales = new Float32Array(groups);
+  for (let group = 0; group < groups; group++) {
+    const [from, to] = options.perChannel ? [group, group + 1] : [0, layout.channels];
+    let scale = scaleOf(weights, layout, from, to, INT8_SYMMETRIC);
+    for (let channel = from; channel < to; channel++) scale = Math.max(scale, options.leastScale?.(channel) ?? 0);
+    const write = () => {
+      let pair = 0;
+      for (let channel = from; channel < to; channel++) {
+        for (let k = 0; k < layout.k; k++) {
+          const at = layout.index(channel, k);
+          integers[at] = roundAndClip(Math.fround((weights[at] as number) / scale), -127, 127);
+        }
+        if (options.avoidSaturation) pair = Math.max(pair, largestPair(integers, layout, channel));
+      }
+      return pair;
+    };
+    scale = Math.fround(scale);
+    for (let round = 0, pair = write(); pair > LARGEST_PAIR && round < MAX_WIDENINGS; round++, pair = write()) {
+      scale = Math.fround(scale * (pair / LARGEST_PAIR) * WIDENING_MARGIN);
+    }
+    scales[group] = scale;
+  }
+  return { integers, scales, perChannel: options.perChannel };
+}
