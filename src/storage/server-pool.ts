@@ -32,7 +32,11 @@ export function openServerPool(databaseUrl: string, logger: Logger): SqlPool {
     options: `-c search_path=${SEARCH_PATH}`,
     types,
   });
-  // An idle connection that breaks is replaced at its next use; without a listener it would end the process.
+  // A connection that breaks is replaced. Without a listener its error would end the process: the pool's hears of idle connections,
+  // the client's of those that somebody holds between two statements.
   pool.on('error', (error) => logger.warn({ err: error }, 'A database connection was lost'));
+  pool.on('connect', (client) =>
+    client.on('error', (error) => logger.debug({ err: error }, 'A database connection broke')),
+  );
   return pool as unknown as SqlPool;
 }

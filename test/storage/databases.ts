@@ -1,8 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createLogger } from '../../src/platform/logger.js';
 import { type OpenDatabase, openDatabase } from '../../src/storage/database.js';
+import { makeDataFolder } from '../harness/data-folder.js';
 import { skipWithoutPostgres, startPostgres } from '../harness/postgres.js';
 
 const silent = createLogger('modelpress', 'silent');
@@ -15,11 +13,11 @@ export interface TestDatabase {
 
 /** An embedded database in a temporary folder. */
 export async function openEmbeddedForTest(): Promise<TestDatabase> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'modelpress-data-'));
-  const database = await openDatabase({ databaseUrl: undefined, dataDir }, silent);
+  const folder = await makeDataFolder();
+  const database = await openDatabase({ databaseUrl: undefined, dataDir: folder.path }, silent);
   const stop = async (): Promise<void> => {
     await database.close();
-    await rm(dataDir, { recursive: true, force: true });
+    await folder.remove();
   };
   return { database, stop };
 }

@@ -1,14 +1,14 @@
 import { EventEmitter } from 'node:events';
 import type { Logger } from '../../platform/logger.js';
-import { IDLE_IN_TRANSACTION_LIMIT_MS, type SqlClient, type SqlResult } from '../sql-pool.js';
+import type { SqlClient, SqlResult } from '../sql-pool.js';
 import type { FairLock } from './fair-lock.js';
 import type { EmbeddedSession } from './session.js';
 
 /** What PostgreSQL answers to a client that it cut off for idling inside a transaction. */
 class IdleInTransactionError extends Error {
   readonly code = '25P03';
-  constructor() {
-    super(`The transaction was rolled back: it waited for ${IDLE_IN_TRANSACTION_LIMIT_MS} ms between two statements.`);
+  constructor(limitMs: number) {
+    super(`The transaction was rolled back: it waited for ${limitMs} ms between two statements.`);
   }
 }
 
@@ -24,6 +24,7 @@ export class EmbeddedClient extends EventEmitter implements SqlClient {
     private readonly session: EmbeddedSession,
     private readonly lock: FairLock,
     private readonly logger: Logger,
+    private readonly idleLimitMs: number,
     private readonly released: () => void,
   ) {
     super();
@@ -57,7 +58,7 @@ export class EmbeddedClient extends EventEmitter implements SqlClient {
     } finally {
       if (this.session.inTransaction) {
         this.unlock = unlock;
-        this.idleTimer = setTimeout(() => this.cutOff(), IDLE_IN_TRANSACTION_LIMIT_MS);
+        this.idleTimer = setTimeout(() => this.cutOff(), this.idleLimitMs);
       } else {
         this.unlock = undefined;
         unlock();
@@ -67,7 +68,7 @@ export class EmbeddedClient extends EventEmitter implements SqlClient {
 
   /** A transaction that idles may be waiting for itself: without this, everybody would wait with it, for ever. */
   private cutOff(): void {
-    this.failure = new IdleInTransactionError();
+    this.failure = new IdleInTransactionError(this.idleLimitMs);
     this.logger.error({ err: this.failure }, 'A transaction held the database too long and was rolled back');
     void this.enqueue(() => this.rollBack());
   }

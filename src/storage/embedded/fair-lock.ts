@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 /** A mutual exclusion lock that serves waiters in the order in which they came. */
 export class FairLock {
   private held = false;
@@ -7,6 +9,8 @@ export class FairLock {
   async acquire(): Promise<() => void> {
     if (this.held) await new Promise<void>((resolve) => this.waiting.push(resolve));
     this.held = true;
+    // PGlite answers in microtasks: without a turn here, a queue of statements would keep timers and sockets waiting to its end.
+    await setImmediate();
     let released = false;
     return () => {
       if (released) return;

@@ -4,6 +4,9 @@ import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** The holder may be stopped or busy; its name is a courtesy. */
+const ANSWER_LIMIT_MS = 1_000;
+
 export interface FolderLock {
   release(): Promise<void>;
 }
@@ -51,16 +54,21 @@ function listen(address: string): Promise<FolderLock> {
   });
 }
 
-/** The process id of the lock's holder; null when nobody answers. */
+/** The process id of the lock's holder, '' when it does not say in time, null when there is none: nobody listens. */
 function askHolder(address: string): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect(address);
     let answer = '';
+    const finish = (holder: string | null): void => {
+      socket.destroy();
+      resolve(holder);
+    };
     socket.setEncoding('utf8');
+    socket.setTimeout(ANSWER_LIMIT_MS, () => finish(''));
     socket.on('data', (text: string) => {
       answer += text;
     });
-    socket.on('end', () => resolve(answer));
-    socket.on('error', () => resolve(null));
+    socket.on('end', () => finish(answer));
+    socket.on('error', () => finish(null));
   });
 }

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Logger } from '../../platform/logger.js';
-import type { SqlClient, SqlPool, SqlResult } from '../sql-pool.js';
+import { IDLE_IN_TRANSACTION_LIMIT_MS, type SqlClient, type SqlPool, type SqlResult } from '../sql-pool.js';
 import { assertOutsideTransaction } from '../transaction-scope.js';
 import { EmbeddedClient } from './client.js';
 import { FairLock } from './fair-lock.js';
@@ -18,6 +18,7 @@ export class EmbeddedPool extends EventEmitter implements SqlPool {
   constructor(
     private readonly session: EmbeddedSession,
     private readonly logger: Logger,
+    private readonly idleLimitMs = IDLE_IN_TRANSACTION_LIMIT_MS,
   ) {
     super();
     session.onNotification((channel, payload) => {
@@ -37,7 +38,9 @@ export class EmbeddedPool extends EventEmitter implements SqlPool {
 
   async connect(): Promise<SqlClient> {
     assertOutsideTransaction();
-    const client = new EmbeddedClient(this.session, this.lock, this.logger, () => this.clients.delete(client));
+    const client = new EmbeddedClient(this.session, this.lock, this.logger, this.idleLimitMs, () =>
+      this.clients.delete(client),
+    );
     this.clients.add(client);
     return client;
   }

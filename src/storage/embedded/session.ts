@@ -3,6 +3,7 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { SEARCH_PATH, type SqlResult } from '../sql-pool.js';
+import { DiskReserve } from './disk-reserve.js';
 import { DurableFileSystem } from './durable-file-system.js';
 
 /**
@@ -30,14 +31,28 @@ const START_PARAMETERS = [
   ].flatMap((setting) => ['-c', setting]),
 ];
 
-/** The one session of an embedded PostgreSQL. It knows nothing of its users: the lock is the pool's. */
-export class EmbeddedSession {
-  private constructor(private readonly pglite: PGlite) {}
+/** SQLSTATE of a write in a read-only transaction, and of a full disk. */
+const READ_ONLY = '25006';
+const DISK_FULL = '53100';
 
-  /** Opens the database in a folder, and makes it first when there is none (about four seconds). */
+/**
+ * The one session of an embedded PostgreSQL. It knows nothing of its users: the lock is the pool's. While the disk is full it only
+ * reads: writes fail with PostgreSQL's `disk_full`, and work again by themselves when there is space.
+ */
+export class EmbeddedSession {
+  private readOnly = false;
+
+  private constructor(
+    private readonly pglite: PGlite,
+    private readonly reserve: DiskReserve,
+  ) {}
+
+  /** Opens the database in a folder, and makes it first when there is none (about four seconds). Throws ENOSPC without room for the reserve. */
   static async open(folder: string): Promise<EmbeddedSession> {
-    if (!existsSync(join(folder, 'PG_VERSION'))) await initialize(folder);
-    return new EmbeddedSession(await start(folder));
+    const reserve = new DiskReserve(`${folder}.reserve`);
+    if (!existsSync(join(folder, 'PG_VERSION'))) await initialize(folder, reserve);
+    if (reserve.spent) reserve.fill();
+    return new EmbeddedSession(await start(folder, reserve), reserve);
   }
 
   /**
@@ -45,10 +60,20 @@ export class EmbeddedSession {
    * DatabaseError, whose `code` is the SQLSTATE as it is with pg.
    */
   async run<Row>(text: string, values: readonly unknown[] = []): Promise<SqlResult<Row>> {
-    const result =
-      values.length === 0 ? (await this.pglite.exec(text)).at(-1) : await this.pglite.query(text, [...values]);
-    const rows = (result?.rows ?? []) as Row[];
-    return { rows, rowCount: result?.rowCount ?? result?.affectedRows ?? null, command: result?.command ?? '' };
+    if (!this.inTransaction) await this.mindDisk();
+    try {
+      const result =
+        values.length === 0 ? (await this.pglite.exec(text)).at(-1) : await this.pglite.query(text, [...values]);
+      const rows = (result?.rows ?? []) as Row[];
+      return { rows, rowCount: result?.rowCount ?? result?.affectedRows ?? null, command: result?.command ?? '' };
+    } catch (error) {
+      if (this.readOnly && (error as { code?: unknown }).code === READ_ONLY) {
+        throw Object.assign(new Error('The disk is full: the database is read-only', { cause: error }), {
+          code: DISK_FULL,
+        });
+      }
+      throw error;
+    }
   }
 
   get inTransaction(): boolean {
@@ -63,18 +88,27 @@ export class EmbeddedSession {
   async close(): Promise<void> {
     await this.pglite.close();
   }
+
+  /** Turns writing off when the log lives on the reserve, and on again when there is a new one. */
+  private async mindDisk(): Promise<void> {
+    if (!this.reserve.spent && !this.readOnly) return;
+    const readOnly = !this.reserve.refill();
+    if (readOnly === this.readOnly) return;
+    this.readOnly = readOnly;
+    await this.pglite.exec(`SET default_transaction_read_only = ${readOnly ? 'on' : 'off'}`);
+  }
 }
 
-async function start(folder: string): Promise<PGlite> {
-  return PGlite.create({ fs: new DurableFileSystem(folder), startParams: START_PARAMETERS });
+async function start(folder: string, reserve: DiskReserve): Promise<PGlite> {
+  return PGlite.create({ fs: new DurableFileSystem(folder, reserve), startParams: START_PARAMETERS });
 }
 
 /** Makes the database beside its place and renames it when it is whole and on disk: a kill leaves nothing half made. */
-async function initialize(folder: string): Promise<void> {
+async function initialize(folder: string, reserve: DiskReserve): Promise<void> {
   const unfinished = `${folder}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { recursive: true, mode: 0o700 });
-  await (await start(unfinished)).close();
+  await (await start(unfinished, reserve)).close();
   await syncTree(unfinished);
   await rm(folder, { recursive: true, force: true });
   await rename(unfinished, folder);
