@@ -1,0 +1,56 @@
+import { type Node, node } from '../../../src/onnx/ir/graph.js';
+import { scalar } from '../../../src/onnx/ir/tensor.js';
+import { spelledHardSigmoid } from '../../../src/onnx/passes/hard-sigmoid.js';
+import { type Case, testRewrites } from './rewrite-case.js';
+
+const CLIP = { three: scalar(3), zero: scalar(0), six: scalar(6), sixth: scalar(1 / 6), minus: scalar(-3) };
+const clipped = (sum: Node) => [sum, node('Clip', ['p', 'zero', 'six'], ['q'], { name: 'clip' })];
+const plus = node('Add', ['x', 'three'], ['p']);
+const HARD_SIGMOID: readonly Case[] = (
+  [
+    ['HardSigmoid: Div after Clip', 1, [...clipped(plus), node('Div', ['q', 'six'], ['y'])]],
+    [
+      'HardSigmoid: Mul by 1/6, Add from the left',
+      1,
+      [...clipped(node('Add', ['three', 'x'], ['p'])), node('Mul', ['sixth', 'q'], ['y'])],
+    ],
+    ['HardSigmoid: Sub of −3', 1, [...clipped(node('Sub', ['x', 'minus'], ['p'])), node('Div', ['q', 'six'], ['y'])]],
+    ['HardSwish: Div last', 1, [...clipped(plus), node('Mul', ['x', 'q'], ['r']), node('Div', ['r', 'six'], ['y'])]],
+    [
+      'HardSwish: Mul by 1/6 last',
+      1,
+      [...clipped(plus), node('Mul', ['q', 'x'], ['r']), node('Mul', ['r', 'sixth'], ['y'])],
+    ],
+    [
+      'HardSwish: Div before Mul',
+      1,
+      [...clipped(plus), node('Div', ['q', 'six'], ['r']), node('Mul', ['x', 'r'], ['y'])],
+    ],
+    [
+      'HardSwish: Div of the other factor',
+      1,
+      [...clipped(plus), node('Div', ['x', 'six'], ['r']), node('Mul', ['r', 'q'], ['y'])],
+    ],
+    ['not with another divisor', 0, [...clipped(plus), node('Div', ['q', 'three'], ['y'])]],
+    ['not 6 / clip', 0, [...clipped(plus), node('Div', ['six', 'q'], ['y'])]],
+    ['not without a shift', 0, [node('Clip', ['x', 'zero', 'six'], ['q']), node('Div', ['q', 'six'], ['y'])]],
+    [
+      'not with another lower bound',
+      0,
+      [plus, node('Clip', ['p', 'minus', 'six'], ['q']), node('Div', ['q', 'six'], ['y'])],
+    ],
+    [
+      'not when the clipped value is read twice',
+      0,
+      [...clipped(plus), node('Div', ['q', 'six'], ['r']), node('Add', ['r', 'q'], ['y'])],
+    ],
+    ['not its square', 0, [...clipped(plus), node('Mul', ['q', 'q'], ['r']), node('Div', ['r', 'six'], ['y'])]],
+  ] as [string, number, Node[]][]
+).map(([name, changes, nodes]) => ({
+  name,
+  pass: spelledHardSigmoid,
+  changes,
+  build: () => ({ constants: CLIP, nodes }),
+}));
+
+testRewrites('spelledHardSigmoid', HARD_SIGMOID);
