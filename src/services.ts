@@ -10,6 +10,7 @@ import type { Logger } from './platform/logger.js';
 import type { BlobStore } from './storage/blobs/blob-store.js';
 import { FileBlobStore } from './storage/blobs/file-blob-store.js';
 import { openDatabase } from './storage/database.js';
+import { Janitor } from './storage/janitor.js';
 
 /** The longest that a readiness check waits for one part. */
 const READINESS_DEADLINE_MS = 2000;
@@ -38,6 +39,9 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
   const database = await openDatabase(config, logger);
   const { queue, signals } = openQueue(config.redisUrl, database.pool, logger);
 
+  const janitor = new Janitor(database, blobs, logger);
+  await janitor.start();
+
   const checks: Record<Part, () => Promise<unknown>> = {
     database: () => database.pool.query('SELECT 1'),
     queue: () => queue.check(),
@@ -61,6 +65,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
       return { ready: Object.values(parts).every((state) => state === 'ready'), parts };
     },
     async close() {
+      await janitor.stop();
       await queue.close();
       await signals.close();
       // Last: queue and signals may live on the database's connections.

@@ -19,7 +19,6 @@ export interface ReceivedBlob extends StoredBlob {
 export interface ReceiveOptions {
   /** The most bytes to take. */
   readonly limit: number;
-  readonly signal?: AbortSignal;
 }
 
 /** First and last byte, both included, as in HTTP. */
@@ -35,7 +34,7 @@ export interface ByteSpan {
 export interface BlobStore {
   /**
    * Takes a stream to disk at constant memory, hashing it on the way. On any failure nothing stays behind.
-   * @throws payload_too_large beyond the limit, no_space when the disk is full, the signal's reason, and what the stream throws.
+   * @throws payload_too_large beyond the limit, no_space when the disk is full, and what the stream throws, which is how to stop it.
    */
   receive(content: AsyncIterable<Uint8Array>, options: ReceiveOptions): Promise<ReceivedBlob>;
   /** Moves a file into the store; it is gone from its place afterwards. @throws no_space */

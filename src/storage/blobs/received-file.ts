@@ -8,7 +8,7 @@ import type { ReceiveOptions, StoredBlob } from './blob-store.js';
 export async function writeReceived(
   content: AsyncIterable<Uint8Array>,
   path: string,
-  { limit, signal }: ReceiveOptions,
+  { limit }: ReceiveOptions,
 ): Promise<StoredBlob> {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -21,6 +21,6 @@ export async function writeReceived(
     }
   };
   const file = createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true });
-  await pipeline(measured, file, { ...(signal && { signal }) });
+  await pipeline(measured, file);
   return { sha256: hash.digest('hex'), bytes };
 }

@@ -31,23 +31,20 @@ export async function sweepFolder(
  * looked at again there: the same content may have been stored anew between the look and the removal.
  */
 async function removeOlder(path: string, incoming: string, before: number): Promise<number | null> {
-  if (!(await isOlder(path, before))) return null;
-  const taken = temporaryPath(incoming);
-  await rename(path, taken);
-  if (!(await isOlder(taken, before))) {
-    await rename(taken, path);
-    return null;
-  }
-  const { size } = await stat(taken);
-  await rm(taken, { force: true });
-  return size;
-}
-
-async function isOlder(path: string, before: number): Promise<boolean> {
   try {
-    return (await stat(path)).mtimeMs < before;
+    if ((await stat(path)).mtimeMs >= before) return null;
+    const taken = temporaryPath(incoming);
+    await rename(path, taken);
+    const { mtimeMs, size } = await stat(taken);
+    if (mtimeMs >= before) {
+      await rename(taken, path);
+      return null;
+    }
+    await rm(taken);
+    return size;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    // Another process's sweep, or the file's writer, was faster.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
 }
