@@ -99,6 +99,7 @@ describe('proportion', () => {
     [15, 148, [0.0624, 0.1605]],
     [0, 20, [0, 0.1611]],
     [1, 29, [0.0061, 0.1718]],
+    [20, 20, [0.8389, 1]],
   ];
   for (const [successes, n, interval] of published) {
     it(`${successes} of ${n}`, () => close(proportion(successes, n).ci95, interval, 5e-5));
@@ -136,10 +137,6 @@ describe('meanOf', () => {
     close(ci95, [3 - 1.9632432, 3 + 1.9632432], 1e-6);
   });
   it('stays in the range', () => assert.equal(meanOf(momentsOf(SKEWED), [0, 0.1]).ci95[1], 0.1));
-  it('leaves room for samples unlike any seen, in a finite range', () => {
-    close(meanOf(momentsOf(new Float64Array(140)), [0, 1]).ci95, [0, 0.026706], 1e-6);
-    assert.deepEqual(meanOf(momentsOf(new Float64Array(140)), [0, Number.POSITIVE_INFINITY]).ci95, [0, 0]);
-  });
   it('needs two values', () => assert.throws(() => meanOf(momentsOf([1]), ANY), RangeError));
 
   it("covers skewed errors that Student's interval misses", () => {

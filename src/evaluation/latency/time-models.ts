@@ -9,7 +9,7 @@ const MAX_BLOCKS = 200;
 /** Runs of one block when there are enough to choose: short blocks alternate often, so drift of the machine hits all models alike. */
 const RUNS_PER_BLOCK = 5;
 /** Milliseconds that timing may take for all models together; slow models get fewer runs, never fewer blocks. */
-const TIMING_BUDGET_MS = 120_000;
+const TIMING_BUDGET_MS = 60_000;
 /** Milliseconds above which a run is so long that the model's caches are warm after the first instant of it. */
 const LONG_RUN_MS = 50;
 

@@ -1,4 +1,4 @@
-import { type Estimate, type Interval, Z } from './confidence.js';
+import type { Estimate, Interval } from './confidence.js';
 import { studentT975 } from './student-t.js';
 
 /** What the interval of a mean needs to know of the values. */
@@ -45,15 +45,8 @@ function hallInterval({ n, mean, deviation, skewness }: Moments): Estimate {
   return { value: mean, ci95: [mean - error * bend(t), mean - error * bend(-t)] };
 }
 
-/**
- * The mean of values that lie in `range`, with its interval. When all are equal the sample says nothing of how far others are off; in
- * a finite range the share of unseen, worst possible samples is then taken from the score interval of a proportion at zero, z²/(n + z²).
- */
+/** The mean of values that lie in `range`, with its interval cut to it. */
 export function meanOf(moments: Moments, [low, high]: Interval): Estimate {
   const { value, ci95 } = hallInterval(moments);
-  if (moments.deviation === 0 && Number.isFinite(low) && Number.isFinite(high)) {
-    const unseen = (Z * Z) / (moments.n + Z * Z);
-    return { value, ci95: [value + unseen * (low - value), value + unseen * (high - value)] };
-  }
   return { value, ci95: [Math.max(low, ci95[0]), Math.min(high, ci95[1])] };
 }

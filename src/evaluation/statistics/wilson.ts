@@ -10,5 +10,6 @@ export function proportion(successes: number, n: number): Estimate {
   const z2n = (Z * Z) / n;
   const centre = (p + z2n / 2) / (1 + z2n);
   const half = (Z * Math.sqrt((p * (1 - p)) / n + z2n / (4 * n))) / (1 + z2n);
-  return { value: p, ci95: [Math.max(0, centre - half), Math.min(1, centre + half)] };
+  // At 0 and 1 the ends are exact, whatever rounding makes of them.
+  return { value: p, ci95: [p === 0 ? 0 : centre - half, p === 1 ? 1 : centre + half] };
 }
