@@ -3,6 +3,7 @@ import type { Model } from '../ir/graph.js';
 import { graphsOf } from '../ir/visit-graphs.js';
 import { raiseOpset } from '../opset/raise-opset.js';
 import type { RunModel } from '../shapes/record-shapes.js';
+import { constantBranches } from './constant-branches.js';
 import { constantNodes } from './constant-nodes.js';
 import { deadCode } from './dead-code.js';
 import { foldConstants } from './fold-constants.js';
@@ -25,6 +26,7 @@ const MOST_ROUNDS = 50;
 const PREPARATION: readonly Pass[] = [freezeConstants, constantNodes];
 /** Repeated until none of them finds anything. */
 const REWRITES: readonly Pass[] = [
+  constantBranches,
   identities,
   mergeConstants,
   spelledHardSigmoid,
