@@ -6,6 +6,10 @@ import { ModelInspection } from '../src/contracts/model.js';
 import { JobError } from '../src/contracts/problem.js';
 import { Report, StageReport } from '../src/contracts/report.js';
 
+/** Names in the scratch folder of an attempt. */
+export const TASK_FILE = 'task.json';
+export const RESULT_FILE = 'result.json';
+
 /** A model on disk: the ONNX file and, by the location that it names, its external data files. */
 export const ModelFiles = z.object({
   path: z.string(),
@@ -39,14 +43,18 @@ export const EngineTask = z.object({
 });
 export type EngineTask = z.infer<typeof EngineTask>;
 
-/** A file that an engine left in its scratch folder; `file` is a plain name that we chose. */
+/** A name without a folder: nothing that a path could be made of. */
+const PlainName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/);
+
+/** A file that an engine left in its scratch folder; the names are plain and our own. */
 export const ResultFile = z.object({
-  file: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
-  name: z.string(),
+  file: PlainName,
+  name: PlainName,
   role: z.enum(ARTIFACT_ROLES),
   /** External data: the location by which the model file names it. */
-  location: z.string().optional(),
+  location: z.string().max(4096).optional(),
 });
+export type ResultFile = z.infer<typeof ResultFile>;
 export const EngineResult = z.object({
   files: z.array(ResultFile),
   stage: StageReport,
@@ -55,6 +63,9 @@ export const EngineResult = z.object({
   error: JobError.nullable(),
 });
 export type EngineResult = z.infer<typeof EngineResult>;
+
+/** Longest line of the message pipe, in bytes: the supervisor's memory is not for an engine to fill. */
+export const MAX_MESSAGE_BYTES = 64 * 1024;
 
 /** Engine to supervisor: one JSON line each on file descriptor 3. The watchdog thread writes one byte per second to descriptor 4. */
 export const EngineMessage = z.discriminatedUnion('type', [
