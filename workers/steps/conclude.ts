@@ -1,0 +1,90 @@
+import type { NodeReport, Report, StageReport } from '../../src/contracts/report.js';
+import { evaluateModels } from '../../src/evaluation/evaluate-models.js';
+import { LOG_FILE } from '../engine/log.js';
+import { jobError } from '../failure.js';
+import type { EngineResult, ModelFiles, ResultFile } from '../protocol.js';
+import type { StepContext } from './step.js';
+import type { TaskSamples } from './task-samples.js';
+import { resultFiles } from './written-model.js';
+
+/** What a step made of its input. */
+export interface Made {
+  readonly model: ModelFiles;
+  /** The input after the lossless clean-up, when the step went beyond it. */
+  readonly cleaned: ModelFiles | null;
+  readonly stage: StageReport;
+  readonly nodes: readonly NodeReport[];
+}
+
+const LOG: ResultFile = { file: LOG_FILE, name: LOG_FILE, role: 'log' };
+
+/** Names the requirements that were missed, with what was found. */
+function missed(report: Report): string {
+  const rows = report.requirements.filter(({ verdict }) => verdict !== 'met');
+  const parts = rows.map(({ name, bound, value, verdict }) => `${name} ${bound}: ${value ?? 'unknown'}, ${verdict}`);
+  return `The result misses what the job requires (${parts.join('; ')}).`;
+}
+
+/**
+ * The result of a step. Before the last step that is its model; the last one is evaluated, and a model that misses a requirement
+ * is only offered as a candidate.
+ * @param from fraction of the step that is done already
+ */
+export async function conclude(
+  context: StepContext,
+  data: TaskSamples,
+  made: Made,
+  from: number,
+): Promise<EngineResult> {
+  const { task } = context;
+  const { model, stage } = made;
+  if (!task.last) {
+    return { files: [...resultFiles(model, 'stage'), LOG], stage, report: null, error: null };
+  }
+  const report = await evaluate(context, data, made, from);
+  if (report.verdict !== 'not_met') {
+    return { files: [...resultFiles(model, 'model'), LOG], stage, report, error: null };
+  }
+  const error = jobError('requirements_not_met', missed(report), {
+    phase: 'evaluating',
+    hint: 'The report holds the evidence, and the model is kept as an artifact of role candidate.',
+  });
+  return { files: [...resultFiles(model, 'candidate'), LOG], stage, report, error };
+}
+
+async function evaluate(context: StepContext, data: TaskSamples, made: Made, from: number): Promise<Report> {
+  const { task, signal, progress } = context;
+  const { spec } = task;
+  const { samples, splits, synthetic } = data;
+  const phases = { scoring: from, timing: (1 + from) / 2 };
+  progress('scoring', from);
+  const evaluation = await evaluateModels({
+    original: task.original,
+    cleaned: made.cleaned,
+    result: made.model,
+    samples,
+    indices: splits.evaluation,
+    synthetic,
+    evaluate: spec.evaluate,
+    require: spec.require,
+    exclusive: context.exclusive,
+    threads: task.threads,
+    seed: spec.seed,
+    signal,
+    progress: (phase, fraction) => progress(phase, phases[phase] + (fraction * (1 - from)) / 2),
+  });
+  return {
+    object: 'report',
+    job: task.job as Report['job'],
+    ...evaluation,
+    stages: [...task.stages, made.stage],
+    nodes: [...made.nodes],
+    candidates: [],
+    splits: data.described,
+    reproduce: {
+      spec,
+      seed: spec.seed,
+      inputs: { model: `sha256:${task.original.sha256}`, dataset: task.dataset && `sha256:${task.dataset.sha256}` },
+    },
+  };
+}

@@ -1,0 +1,2 @@
+/** The most memory that this process has held, in bytes. */
+export const peakMemoryBytes = (): number => process.resourceUsage().maxRSS * 1024;

@@ -1,0 +1,15 @@
+import type { EngineResult } from '../protocol.js';
+import type { StepContext, StepRunner } from './step.js';
+
+/** What runs each kind of step, loaded when it is wanted: the library of one is no use to the others. */
+const RUNNERS: Readonly<Record<'quantize' | 'evaluate', () => Promise<StepRunner>>> = {
+  quantize: async () => (await import('./quantize.js')).quantizeStep,
+  evaluate: async () => (await import('./evaluate.js')).evaluateStep,
+};
+
+/** Runs the step that the task names; a job without steps only evaluates. */
+export async function runStep(context: StepContext): Promise<EngineResult> {
+  const { spec, step } = context.task;
+  const runner = await RUNNERS[spec.steps[step]?.type ?? 'evaluate']();
+  return runner(context);
+}

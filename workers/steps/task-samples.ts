@@ -1,0 +1,52 @@
+import type { SplitName } from '../../src/contracts/dataset.js';
+import type { JobSpec } from '../../src/contracts/job-spec.js';
+import type { Report } from '../../src/contracts/report.js';
+import { matchDataset } from '../../src/datasets/admission/match.js';
+import { openSamples } from '../../src/datasets/open-samples.js';
+import type { Samples } from '../../src/datasets/samples.js';
+import { planSplits } from '../../src/datasets/splits.js';
+import { syntheticSamples } from '../../src/datasets/synthetic.js';
+import type { StepContext } from './step.js';
+
+/** Seeded inputs that stand for a missing dataset: enough to see that two models agree. */
+const SYNTHETIC_SAMPLES = 64;
+
+/** The samples of a task, and which of them serve which purpose. */
+export interface TaskSamples {
+  readonly samples: Samples;
+  readonly splits: Readonly<Record<SplitName, readonly number[]>>;
+  /** Made up, because the job has no dataset. */
+  readonly synthetic: boolean;
+  /** Of each split that is not empty: how large, and where from. */
+  readonly described: Report['splits'];
+}
+
+/** The most that any step of the job calibrates on, so that every step of a job sees the same splits. */
+function calibrationSamples({ steps }: JobSpec): number {
+  const wanted = steps.map((step) => (step.scheme === 'int8_static' ? step.calibration.samples : 0));
+  return Math.max(0, ...wanted);
+}
+
+function describe(splits: TaskSamples['splits'], source: Report['splits'][string]['source']): Report['splits'] {
+  const used = (['calibration', 'selection', 'evaluation'] as const).filter((name) => splits[name].length > 0);
+  return Object.fromEntries(used.map((name) => [name, { samples: splits[name].length, source }]));
+}
+
+/**
+ * Opens the dataset of the task, or makes samples up when it has none, and keeps the evaluation samples apart.
+ * @throws ServiceError dataset_mismatch, dataset_too_small, dataset_not_finite, corrupt_dataset
+ */
+export async function openTaskSamples({ task, scratch, signal }: StepContext): Promise<TaskSamples> {
+  const { spec, dataset, inspection } = task;
+  if (!dataset) {
+    const samples = syntheticSamples(inspection.inputs, SYNTHETIC_SAMPLES, spec.seed, spec.evaluate.latency.shapes);
+    const all = Array.from({ length: samples.count }, (_, index) => index);
+    const splits = { calibration: [], training: [], selection: [], evaluation: all };
+    return { samples, splits, synthetic: true, described: describe(splits, 'synthetic') };
+  }
+  const wanted = { calibration: calibrationSamples(spec), evaluation: spec.evaluate.samples };
+  const match = matchDataset(inspection.inputs, dataset.inspection, dataset.manifest);
+  const splits = planSplits(dataset.inspection.samples, dataset.manifest, wanted, spec.seed);
+  const samples = await openSamples(dataset, match, inspection.inputs, scratch, signal);
+  return { samples, splits, synthetic: false, described: describe(splits, splits.source) };
+}
