@@ -1,0 +1,23 @@
+import { spawnSync } from 'node:child_process';
+
+interface ProcessEntry {
+  readonly pid: number;
+  readonly arguments: string;
+}
+
+/** Every process that runs; one that is dead but not yet waited for does not. */
+function processes(): ProcessEntry[] {
+  const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,stat=,args='], { encoding: 'utf8', maxBuffer: 2 ** 26 });
+  return stdout.split('\n').flatMap((line) => {
+    const [, pid, state, args] = /^\s*(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+    return state === undefined || state.startsWith('Z') ? [] : [{ pid: Number(pid), arguments: args ?? '' }];
+  });
+}
+
+export const isAlive = (pid: number): boolean => processes().some((entry) => entry.pid === pid);
+
+/** The engines whose scratch folder lies below a folder, and whatever else was started with it as an argument. */
+export const enginesBelow = (folder: string): number[] =>
+  processes()
+    .filter((entry) => entry.arguments.includes(`${folder}/`) && entry.arguments.includes('engine.js'))
+    .map(({ pid }) => pid);

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import {
+  makeScratch,
+  removeScratch,
+  scratchBytes,
+  scratchRoot,
+  sweepScratch,
+} from '../../workers/supervisor/scratch.js';
+
+const data = mkdtempSync(join(tmpdir(), 'modelpress-scratch-'));
+after(() => rmSync(data, { recursive: true, force: true }));
+const root = scratchRoot(data);
+const job = `job_${'0'.repeat(26)}`;
+
+describe('scratch folders', () => {
+  test('are empty when made, whatever lay there', async () => {
+    const folder = await makeScratch(root, { job, attempt: 1 });
+    writeFileSync(join(folder, 'old'), '');
+    assert.equal(await makeScratch(root, { job, attempt: 1 }), folder);
+    assert.deepEqual(readdirSync(folder), []);
+    await removeScratch(folder);
+    assert.deepEqual(readdirSync(root), []);
+  });
+
+  test('of dead attempts go, with everything else that lies there; live ones stay', async () => {
+    await makeScratch(root, { job, attempt: 1 });
+    await makeScratch(root, { job, attempt: 2 });
+    mkdirSync(join(root, 'stray'));
+    writeFileSync(join(root, 'stray', 'file'), '');
+    await sweepScratch(root, async ({ attempt }) => attempt === 2);
+    assert.deepEqual(readdirSync(root), [`${job}-2`]);
+  });
+
+  test('are measured with everything below', async () => {
+    const folder = await makeScratch(root, { job, attempt: 3 });
+    mkdirSync(join(folder, 'a', 'b'), { recursive: true });
+    writeFileSync(join(folder, 'x'), 'x'.repeat(1000));
+    const before = await scratchBytes(folder);
+    writeFileSync(join(folder, 'a', 'b', 'y'), 'y'.repeat(2000));
+    assert.equal((await scratchBytes(folder)) - before, 2000);
+  });
+});

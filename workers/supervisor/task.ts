@@ -1,0 +1,95 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BlobStore } from '../../src/storage/blobs/blob-store.js';
+import type { Queries } from '../../src/storage/database.js';
+import { artifactsOfJob } from '../../src/storage/records/artifacts.js';
+import { getDataset } from '../../src/storage/records/datasets.js';
+import { getModel } from '../../src/storage/records/models.js';
+import type { ArtifactRow, JobRow, ModelRow } from '../../src/storage/schema.js';
+import { EngineTask, type ModelFiles, TASK_FILE } from '../protocol.js';
+import type { Supervision } from './supervision.js';
+
+/** The model that a client uploaded, as files named by their content. */
+async function uploaded(blobs: BlobStore, row: ModelRow): Promise<ModelFiles> {
+  const external = row.external_files.map(async ({ location, bytes, sha256 }) => ({
+    location,
+    bytes,
+    path: await blobs.localFile(sha256),
+  }));
+  return {
+    path: await blobs.localFile(row.sha256),
+    bytes: row.model_bytes,
+    sha256: row.sha256,
+    external: await Promise.all(external),
+  };
+}
+
+/** The model that the step before gave. */
+async function staged(blobs: BlobStore, artifacts: readonly ArtifactRow[]): Promise<ModelFiles> {
+  const model = artifacts.find(({ role }) => role === 'stage');
+  if (!model) throw new Error('The step before left no model.');
+  const external = artifacts.flatMap(({ location, bytes, sha256 }) =>
+    location === null ? [] : [{ location, bytes, sha256 }],
+  );
+  const files = external.map(async ({ location, bytes, sha256 }) => ({
+    location,
+    bytes,
+    path: await blobs.localFile(sha256),
+  }));
+  return {
+    path: await blobs.localFile(model.sha256),
+    bytes: model.bytes,
+    sha256: model.sha256,
+    external: await Promise.all(files),
+  };
+}
+
+async function inputOf(blobs: BlobStore, queries: Queries, job: JobRow, original: ModelFiles): Promise<ModelFiles> {
+  if (job.step === 0) return original;
+  const artifacts = await artifactsOfJob(queries, job.tenant, job.id);
+  return staged(
+    blobs,
+    artifacts.filter(({ step }) => step === job.step - 1),
+  );
+}
+
+async function datasetOf(blobs: BlobStore, queries: Queries, job: JobRow): Promise<EngineTask['dataset']> {
+  if (job.dataset_id === null) return null;
+  const { sha256, manifest, inspection } = await getDataset(queries, job.tenant, job.dataset_id);
+  return { path: await blobs.localFile(sha256), sha256, manifest, inspection };
+}
+
+/** All that an engine may know of the job's current step, from the records. Paths are those of blobs, never a client's words. */
+export async function describeTask(supervision: Supervision, job: JobRow): Promise<EngineTask> {
+  const { blobs, jobs, engineThreads, logLevel } = supervision;
+  const { queries } = jobs.database;
+  const model = await getModel(queries, job.tenant, job.spec.model);
+  const original = await uploaded(blobs, model);
+  return EngineTask.parse({
+    job: job.id,
+    attempt: job.attempt,
+    request_id: job.request_id,
+    spec: job.spec,
+    step: job.spec.steps.length === 0 ? -1 : job.step,
+    last: job.step === job.steps.length - 1,
+    original,
+    input: await inputOf(blobs, queries, job, original),
+    inspection: model.inspection,
+    dataset: await datasetOf(blobs, queries, job),
+    stages: [...job.stages],
+    threads: engineThreads,
+    log_level: logLevel,
+  } satisfies EngineTask);
+}
+
+/** Bytes that the task's inputs have on disk or unpacked: what the engine's own files are measured against. */
+export function inputBytes(task: EngineTask): number {
+  const files = [task.original, task.input].flatMap((model) => [model, ...model.external]);
+  const arrays = task.dataset?.inspection.arrays ?? [];
+  return [...files, ...arrays].reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** Leaves the task where the engine looks for it. */
+export function writeTask(scratch: string, task: EngineTask): Promise<void> {
+  return writeFile(join(scratch, TASK_FILE), JSON.stringify(task));
+}
