@@ -128,6 +128,14 @@ describe('openSession', () => {
     await withSession(encodeModel(product), { ...OPTIONS, extra }, async (session) => assert.ok(session));
   });
 
+  it('writes a profile when it is released', async () => {
+    const profilePrefix = join(folder, 'profile');
+    await withSession(encodeModel(product), { ...OPTIONS, profilePrefix }, (session) => session.run(x([1, 2])));
+    const profiles = (await readdir(folder)).filter((file) => file.startsWith('profile'));
+    assert.equal(profiles.length, 1);
+    assert.match(await readFile(join(folder, profiles[0] ?? ''), 'utf8'), /"op_name" : "MatMul"/);
+  });
+
   it('may be released twice', async () => {
     const session = await openSession(encodeModel(product), OPTIONS);
     await session.release();
