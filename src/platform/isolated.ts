@@ -17,7 +17,7 @@ type Answer<Result> =
  * @throws ServiceError whatever the module refused; scan_limit_exceeded when it used up its time or heap; the signal's reason when aborted.
  */
 export function runIsolated<Result>(module: URL, input: unknown, budget: Budget, signal: AbortSignal): Promise<Result> {
-  signal.throwIfAborted();
+  if (signal.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {
     const worker = new Worker(module, {
       workerData: input,
