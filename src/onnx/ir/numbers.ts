@@ -22,16 +22,10 @@ export function numberToHalf(value: number): number {
   if (magnitude > 0x7f800000) return sign | 0x7e00;
   // 65,520 lies halfway between the largest finite half and the next power of two.
   if (magnitude >= 0x477ff000) return sign | 0x7c00;
-  // Subnormal halves are multiples of 2^-24.
-  if (magnitude < 0x38800000) return sign | roundedHalfToEven(Math.abs(float32[0]) * 2 ** 24);
+  // Subnormal halves are multiples of 2^-24; float32 has no fractions from 2^23 on, so the addition rounds, ties to even.
+  if (magnitude < 0x38800000) return sign | (Math.fround(Math.abs(float32[0]) * 2 ** 24 + 2 ** 23) - 2 ** 23);
   const rebased = magnitude - 0x38000000;
   return sign | ((rebased + 0xfff + ((rebased >>> 13) & 1)) >>> 13);
-}
-
-function roundedHalfToEven(value: number): number {
-  const floor = Math.floor(value);
-  const above = value - floor;
-  return above > 0.5 || (above === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
 
 /**
