@@ -15,8 +15,8 @@ test('every half survives the way to a number and back', () => {
   const values = numbers(tensor('float16', [patterns.length], patterns));
   for (const pattern of patterns) {
     const value = values[pattern] ?? 0;
-    const isNaN = (pattern & 0x7c00) === 0x7c00 && (pattern & 0x3ff) !== 0;
-    assert.equal(Number.isNaN(value), isNaN);
-    assert.equal(numberToHalf(value), isNaN ? 0x7e00 : pattern);
+    const noNumber = (pattern & 0x7c00) === 0x7c00 && (pattern & 0x3ff) !== 0;
+    assert.equal(Number.isNaN(value), noNumber);
+    assert.equal(numberToHalf(value), noNumber ? 0x7e00 : pattern);
   }
 });
