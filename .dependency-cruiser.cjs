@@ -14,13 +14,14 @@ const rooms = {
   'src/storage': ['src/contracts'],
   'src/jobs': ['src/storage', 'src/contracts'],
   'src/security': ['src/storage', 'src/contracts'],
-  'src/api': ['src/jobs', 'src/storage', 'src/security', 'src/contracts', 'src/reports', 'src/onnx/admission', 'src/datasets/admission'],
+  'src/api': ['src/jobs', 'src/storage', 'src/security', 'src/contracts', 'src/reports', 'src/onnx/admission', 'src/datasets/admission', 'src/datasets/splits.ts'],
 };
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
   name: `${room.replace('src/', '')}-looks-down`,
   severity: 'error',
-  from: { path: `^${room}/` },
-  to: { path: '^(src|workers)/', pathNot: [room, 'src/platform', ...allowed].map((path) => `^${path}/`) },
+  // Entry points put the house together, so they alone see src/services.ts.
+  from: { path: `^${room}/`, pathNot: '^src/api/server.ts$' },
+  to: { path: '^(src|workers)/', pathNot: [room, 'src/platform', ...allowed].map((path) => (path.endsWith('.ts') ? `^${path}$` : `^${path}/`)) },
 }));
 /** A package with one importing place, so that replacing it touches one folder. */
 const owned = {
