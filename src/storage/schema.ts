@@ -1,14 +1,15 @@
-import type { ColumnType, Insertable, Selectable } from 'kysely';
+import type { ColumnType, Selectable } from 'kysely';
 import type { DatasetInspection, DatasetManifest } from '../contracts/dataset.js';
 import type { ArtifactRole, EVENT_TYPES, JobStatus, Progress, StepState } from '../contracts/job.js';
 import type { JobSpec } from '../contracts/job-spec.js';
+import type { Scope } from '../contracts/key.js';
 import type { ModelInspection } from '../contracts/model.js';
 import type { JobError } from '../contracts/problem.js';
 import type { Report, ReportSummary, StageReport, Verdict } from '../contracts/report.js';
 import type { Tenant } from './tenant.js';
 
 /** A jsonb column: written as text (see `json`), read as a value. PostgreSQL and PGlite agree on no other form. */
-export type Json<T> = ColumnType<T, string, string>;
+type Json<T> = ColumnType<T, string, string>;
 /** The text of a value for a jsonb column. */
 export const json = (value: unknown): string => JSON.stringify(value);
 /** `json`, or SQL null for null: a jsonb column never holds JSON's own null. */
@@ -27,7 +28,7 @@ export interface ExternalFile {
   readonly sha256: string;
 }
 
-export interface ModelsTable {
+interface ModelsTable {
   id: Fixed<string>;
   tenant: Fixed<Tenant>;
   name: Fixed<string>;
@@ -43,7 +44,7 @@ export interface ModelsTable {
   created_at: Fixed<Date>;
 }
 
-export interface DatasetsTable {
+interface DatasetsTable {
   id: Fixed<string>;
   tenant: Fixed<Tenant>;
   name: Fixed<string>;
@@ -56,7 +57,7 @@ export interface DatasetsTable {
   created_at: Fixed<Date>;
 }
 
-export interface JobsTable {
+interface JobsTable {
   id: Fixed<string>;
   tenant: Fixed<Tenant>;
   status: JobStatus;
@@ -93,7 +94,7 @@ export interface JobsTable {
   next_event_id: Defaulted<number>;
 }
 
-export interface JobEventsTable {
+interface JobEventsTable {
   job_id: Fixed<string>;
   id: Fixed<number>;
   type: (typeof EVENT_TYPES)[number];
@@ -116,21 +117,17 @@ export interface ArtifactsTable {
   created_at: Fixed<Date>;
 }
 
-export const KEY_SCOPES = ['read', 'write', 'admin'] as const;
-export type KeyScope = (typeof KEY_SCOPES)[number];
-
-export interface ApiKeysTable {
+interface ApiKeysTable {
   id: Fixed<string>;
   tenant: Fixed<Tenant>;
   name: Fixed<string>;
-  scopes: Json<readonly KeyScope[]>;
+  scopes: Json<readonly Scope[]>;
   /** SHA-256 of the secret: it carries 256 random bits, so a fast hash is the right one. */
   secret_hash: Fixed<string>;
   created_at: Fixed<Date>;
-  last_used_at: Nullable<Date>;
 }
 
-export interface IdempotencyKeysTable {
+interface IdempotencyKeysTable {
   tenant: Fixed<Tenant>;
   /** Method and route: one key may be used once on each. */
   scope: Fixed<string>;
@@ -160,7 +157,6 @@ export interface Database {
 export type ModelRow = Selectable<ModelsTable>;
 export type DatasetRow = Selectable<DatasetsTable>;
 export type JobRow = Selectable<JobsTable>;
-export type NewJobRow = Insertable<JobsTable>;
 export type JobEventRow = Selectable<JobEventsTable>;
 export type ArtifactRow = Selectable<ArtifactsTable>;
 export type ApiKeyRow = Selectable<ApiKeysTable>;

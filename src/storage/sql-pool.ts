@@ -4,7 +4,7 @@ export interface SqlResult<Row> {
   readonly rowCount: number | null;
   readonly command: string;
 }
-export interface SqlNotification {
+interface SqlNotification {
   readonly channel: string;
   readonly payload?: string;
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
@@ -23,10 +25,7 @@ describe('embedded database: one session for many clients', () => {
     pool = new EmbeddedPool(await EmbeddedSession.open(join(folder.path, 'db')), silent, 50);
     await pool.query('CREATE TABLE items (id int PRIMARY KEY)');
   });
-  after(async () => {
-    await pool.end();
-    await folder.remove();
-  });
+  after(() => folder.remove());
   const ids = async () =>
     (await pool.query<{ id: number }>('SELECT id FROM items ORDER BY id')).rows.map((row) => row.id);
 
@@ -69,6 +68,23 @@ describe('embedded database: one session for many clients', () => {
     client.release();
   });
 
+  it('syncs the log to the disk at every commit', async (test) => {
+    const sync = test.mock.method(fs, 'fdatasyncSync');
+    syncBuiltinESMExports();
+    for (let i = 0; i < 20; i++) await pool.query('UPDATE items SET id = id + 0');
+    sync.mock.restore();
+    syncBuiltinESMExports();
+    assert.ok(sync.mock.callCount() >= 20, `${sync.mock.callCount()} syncs for 20 commits`);
+  });
+
+  it('lets timers and sockets have their turns while statements queue up', async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    await Promise.all(Array.from({ length: 100 }, () => pool.query('SELECT 1')));
+    clearInterval(timer);
+    assert.ok(turns > 1, `${turns} turns`);
+  });
+
   it('bounds the write-ahead log and vacuums dead rows', async () => {
     const limits = { checkpointAfterWalBytes: 8 * MEBIBYTE, checkpointAfterMs: 1e9, vacuumAfterDeadRows: 1000 };
     const maintenance = new Maintenance(pool, silent, limits);
@@ -86,6 +102,20 @@ describe('embedded database: one session for many clients', () => {
       `SELECT vacuum_count > 0 AS vacuumed FROM pg_stat_user_tables WHERE relname = 'items'`,
     );
     assert.deepEqual(rows, [{ vacuumed: true }]);
+  });
+
+  it('ends after the statements before it, and refuses those after it', async () => {
+    const client = await pool.connect();
+    const last = pool.query('SELECT 1 AS one');
+    // A statement takes its place in the queue a microtask after the call.
+    await Promise.resolve();
+    const ended = pool.end();
+    const late = assert.rejects(pool.query('SELECT 1'), { code: '57P01' });
+    assert.deepEqual((await last).rows, [{ one: 1 }]);
+    await ended;
+    await late;
+    await assert.rejects(client.query('BEGIN'), { code: '57P01' });
+    client.release();
   });
 });
 

@@ -15,7 +15,7 @@ export interface MaintenanceLimits {
   readonly checkpointAfterMs: number;
   readonly vacuumAfterDeadRows: number;
 }
-export const MAINTENANCE_LIMITS: MaintenanceLimits = {
+const MAINTENANCE_LIMITS: MaintenanceLimits = {
   checkpointAfterWalBytes: CHECKPOINT_AFTER_WAL_BYTES,
   checkpointAfterMs: CHECKPOINT_AFTER_MS,
   vacuumAfterDeadRows: VACUUM_AFTER_DEAD_ROWS,

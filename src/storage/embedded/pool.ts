@@ -28,7 +28,7 @@ export class EmbeddedPool extends EventEmitter implements SqlPool {
   }
 
   async query<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
-    const client = await this.connect();
+    const client = this.checkOut();
     try {
       return await client.query<Row>(text, values);
     } finally {
@@ -37,17 +37,25 @@ export class EmbeddedPool extends EventEmitter implements SqlPool {
   }
 
   async connect(): Promise<SqlClient> {
+    return this.checkOut();
+  }
+
+  /** Waits for its turn, then closes the database: later statements fail as on a server that was shut down. */
+  async end(): Promise<void> {
+    const unlock = await this.lock.acquire();
+    try {
+      await this.session.close();
+    } finally {
+      unlock();
+    }
+  }
+
+  private checkOut(): EmbeddedClient {
     assertOutsideTransaction();
     const client = new EmbeddedClient(this.session, this.lock, this.logger, this.idleLimitMs, () =>
       this.clients.delete(client),
     );
     this.clients.add(client);
     return client;
-  }
-
-  /** Waits for the statement or transaction under way, then closes the database for good. */
-  async end(): Promise<void> {
-    await this.lock.acquire();
-    await this.session.close();
   }
 }

@@ -31,9 +31,10 @@ const START_PARAMETERS = [
   ].flatMap((setting) => ['-c', setting]),
 ];
 
-/** SQLSTATE of a write in a read-only transaction, and of a full disk. */
+/** SQLSTATE of a write in a read-only transaction, of a full disk, and of a server that was shut down. */
 const READ_ONLY = '25006';
 const DISK_FULL = '53100';
+const SHUT_DOWN = '57P01';
 
 /**
  * The one session of an embedded PostgreSQL. It knows nothing of its users: the lock is the pool's. While the disk is full it only
@@ -41,6 +42,7 @@ const DISK_FULL = '53100';
  */
 export class EmbeddedSession {
   private readOnly = false;
+  private closed = false;
 
   private constructor(
     private readonly pglite: PGlite,
@@ -60,6 +62,7 @@ export class EmbeddedSession {
    * DatabaseError, whose `code` is the SQLSTATE as it is with pg.
    */
   async run<Row>(text: string, values: readonly unknown[] = []): Promise<SqlResult<Row>> {
+    if (this.closed) throw Object.assign(new Error('The database is closed'), { code: SHUT_DOWN });
     if (!this.inTransaction) await this.mindDisk();
     try {
       const result =
@@ -77,7 +80,7 @@ export class EmbeddedSession {
   }
 
   get inTransaction(): boolean {
-    return this.pglite.isInTransaction();
+    return !this.closed && this.pglite.isInTransaction();
   }
 
   onNotification(listener: (channel: string, payload: string) => void): void {
@@ -86,6 +89,7 @@ export class EmbeddedSession {
 
   /** Writes a checkpoint and closes the files. */
   async close(): Promise<void> {
+    this.closed = true;
     await this.pglite.close();
   }
 

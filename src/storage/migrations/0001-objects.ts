@@ -38,8 +38,7 @@ export async function up(database: Kysely<unknown>): Promise<void> {
       name text NOT NULL,
       scopes jsonb NOT NULL,
       secret_hash text NOT NULL UNIQUE,
-      created_at timestamptz NOT NULL,
-      last_used_at timestamptz
+      created_at timestamptz NOT NULL
     )`.execute(database);
   await sql`
     CREATE TABLE idempotency_keys (

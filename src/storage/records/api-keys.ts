@@ -1,6 +1,7 @@
+import type { Scope } from '../../contracts/key.js';
 import { newId } from '../../platform/ids.js';
 import type { Queries } from '../database.js';
-import { type ApiKeyRow, json, type KeyScope } from '../schema.js';
+import { type ApiKeyRow, json } from '../schema.js';
 import type { Tenant } from '../tenant.js';
 import { found } from './not-found.js';
 import { type Page, type PageRequest, pageOf } from './page.js';
@@ -9,7 +10,7 @@ export interface NewApiKey {
   /** Made by the caller, because the secret shows a part of it. */
   readonly id?: string;
   readonly name: string;
-  readonly scopes: readonly KeyScope[];
+  readonly scopes: readonly Scope[];
   readonly secretHash: string;
 }
 
