@@ -11,7 +11,7 @@ import type { Tenant } from '../../src/storage/tenant.js';
 /** 64 hexadecimal characters that differ with the text. */
 export const digest = (text: string): string => Buffer.from(text).toString('hex').padEnd(64, '0').slice(0, 64);
 
-const INSPECTION: ModelInspection = {
+export const INSPECTION: ModelInspection = {
   ir_version: 8,
   producer: 'test',
   opsets: { '': 17 },
