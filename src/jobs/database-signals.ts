@@ -20,6 +20,8 @@ export function databaseSignals(pool: PgPool, logger: Logger): SignalTransport {
       client.on('error', () => resolve());
       client.on('end', () => resolve());
       closing.signal.addEventListener('abort', () => resolve(), { once: true });
+      // The signals may have been closed while the connection was made.
+      if (closing.signal.aborted) resolve();
     });
     try {
       client.on('notification', (message) => {

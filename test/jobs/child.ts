@@ -4,6 +4,9 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { until } from './until.js';
 
+/** Making an embedded database takes seconds, many on a busy machine. */
+const START_LIMIT_MS = 120_000;
+
 /** A worker process (worker-process.ts) of a test. */
 export interface WorkerProcess {
   readonly lines: readonly string[];
@@ -25,7 +28,11 @@ export function startWorkerProcess(t: TestContext, settings: Record<string, unkn
     lines,
     async says(word) {
       const said = () => lines.find((line) => line.startsWith(`${word} `));
-      await until(`the worker process says ${word}`, () => said() !== undefined || child.exitCode !== null, 60_000);
+      await until(
+        `the worker process says ${word}`,
+        () => said() !== undefined || child.exitCode !== null,
+        START_LIMIT_MS,
+      );
       const line = said();
       if (line === undefined) throw new Error(`The worker process ended before it said ${word}.`);
       return line.slice(word.length + 1);
