@@ -2,9 +2,9 @@ import type { SplitName } from '../../src/contracts/dataset.js';
 import type { JobSpec } from '../../src/contracts/job-spec.js';
 import type { Report } from '../../src/contracts/report.js';
 import { matchDataset } from '../../src/datasets/admission/match.js';
+import { planSplits } from '../../src/datasets/admission/splits.js';
 import { openSamples } from '../../src/datasets/open-samples.js';
 import type { Samples } from '../../src/datasets/samples.js';
-import { planSplits } from '../../src/datasets/splits.js';
 import { syntheticSamples } from '../../src/datasets/synthetic.js';
 import type { StepContext } from './step.js';
 

@@ -1,6 +1,6 @@
 import type { JobSpec } from '../../contracts/job-spec.js';
 import type { JobPlan } from '../../contracts/plan.js';
-import { planSplits } from '../../datasets/splits.js';
+import { planSplits } from '../../datasets/admission/splits.js';
 import type { CheckedSpec } from './check-spec.js';
 
 /** The most that any step calibrates on: every step of a job sees the same splits. */

@@ -8,7 +8,7 @@ import { CHUNK_BYTES, MAX_UNPACKED_BYTES } from './limits.js';
 import { NPY_MAGIC, type NpyHeader, parseNpyHeader } from './npy-header.js';
 
 /** The name of the only array of an npy file, which has none. */
-export const UNNAMED_ARRAY = 'data';
+const UNNAMED_ARRAY = 'data';
 
 /** One array on its way; `data` has to be read to its end before the next array is asked for. */
 export interface ArrayStream {

@@ -1,10 +1,11 @@
 import { ServiceError } from '../../platform/errors.js';
+import { canonicalDomain } from '../ir/domain.js';
 import { scanAttributes } from './attributes.js';
 import { MAX_NAME_BYTES, MAX_NODE_VALUES } from './limits.js';
 import { NODE } from './messages.js';
 import { KNOWN_DOMAINS, operatorProblem } from './operators.js';
 import { invalid, limitExceeded, quote } from './refusal.js';
-import { canonicalDomain, functionKey, type ScanState } from './scan-state.js';
+import { functionKey, type ScanState } from './scan-state.js';
 import type { Body, Surroundings } from './surroundings.js';
 import { walk } from './walk.js';
 import type { Cursor } from './wire.js';

@@ -70,8 +70,8 @@ const MICROSOFT_OPERATORS: ReadonlySet<string> = new Set(
   `),
 );
 
-export const STANDARD_DOMAIN = '';
-export const MICROSOFT_DOMAIN = 'com.microsoft';
+const STANDARD_DOMAIN = '';
+const MICROSOFT_DOMAIN = 'com.microsoft';
 /** Domains whose operators are known; a model's own functions may live in others. CWE-829: a custom domain would ask for a foreign library. */
 export const KNOWN_DOMAINS: ReadonlySet<string> = new Set([STANDARD_DOMAIN, MICROSOFT_DOMAIN]);
 

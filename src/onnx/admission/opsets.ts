@@ -1,8 +1,8 @@
 import { ServiceError } from '../../platform/errors.js';
+import { canonicalDomain } from '../ir/domain.js';
 import { MAX_NAME_BYTES, MAX_OPSET_IMPORTS, NEWEST_OPSET, OLDEST_OPSET } from './limits.js';
 import { OPSET } from './messages.js';
 import { invalid, limitExceeded, quote } from './refusal.js';
-import { canonicalDomain } from './scan-state.js';
 import { walk } from './walk.js';
 import type { Cursor } from './wire.js';
 

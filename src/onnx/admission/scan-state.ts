@@ -1,3 +1,4 @@
+import { canonicalDomain } from '../ir/domain.js';
 import {
   MAX_ALL_NAME_BYTES,
   MAX_INITIALIZERS,
@@ -47,9 +48,6 @@ export class ScanState {
     return payload.text(MAX_NAME_BYTES);
   }
 }
-
-/** The standard domain has two spellings. */
-export const canonicalDomain = (domain: string): string => (domain === 'ai.onnx' ? '' : domain);
 
 /** What identifies a local function; no part can hold the separator unnoticed, because names with NUL are refused. */
 export const functionKey = (domain: string, name: string, overload: string): string =>

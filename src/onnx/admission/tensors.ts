@@ -50,7 +50,7 @@ export function elementType(code: bigint, where: string): ElementType | null {
 }
 
 /** Elements of a shape whose every size is checked. A zero does not hide the product of the other sizes. */
-export function checkedElements(dims: readonly bigint[], where: string): number {
+function checkedElements(dims: readonly bigint[], where: string): number {
   let product = 1;
   for (const dim of dims) {
     if (dim < 0n) throw invalid(`${where} has the negative dimension ${dim}.`);

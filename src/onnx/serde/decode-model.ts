@@ -1,9 +1,10 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { FunctionProtoSchema, type ModelProto, ModelProtoSchema } from 'onnx-buf';
 import { ServiceError } from '../../platform/errors.js';
+import { canonicalDomain } from '../ir/domain.js';
 import type { Model } from '../ir/graph.js';
 import { type ReadExternal, readFromMemory } from './external-data.js';
-import { canonicalDomain, readGraph } from './read-graph.js';
+import { readGraph } from './read-graph.js';
 
 function parse(bytes: Uint8Array): ModelProto {
   try {

@@ -1,4 +1,5 @@
 import type { GraphProto, NodeProto } from 'onnx-buf';
+import { canonicalDomain } from '../ir/domain.js';
 import type { Graph, Node } from '../ir/graph.js';
 import type { ReadExternal } from './external-data.js';
 import { readAttribute } from './read-attribute.js';
@@ -6,9 +7,6 @@ import { readSparseTensor } from './read-sparse-tensor.js';
 import { readTensor } from './read-tensor.js';
 import { readValue } from './read-type.js';
 import { inTopologicalOrder } from './topological-order.js';
-
-/** The standard domain has two spellings. */
-export const canonicalDomain = (domain: string): string => (domain === 'ai.onnx' ? '' : domain);
 
 function readNode(proto: NodeProto, external: ReadExternal): Node {
   const readers = {

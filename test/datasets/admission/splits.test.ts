@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { DatasetManifest, SPLIT_NAMES } from '../../src/contracts/dataset.js';
-import { planSplits, type Splits } from '../../src/datasets/splits.js';
+import { DatasetManifest, SPLIT_NAMES } from '../../../src/contracts/dataset.js';
+import { planSplits, type Splits } from '../../../src/datasets/admission/splits.js';
 
 const WANTED = { calibration: 256, evaluation: 2000 };
 const plan = (count: number, splits?: unknown, wanted = WANTED, seed = 0): Splits =>

@@ -1,6 +1,6 @@
-import { type DatasetManifest, SPLIT_NAMES, type SplitName } from '../contracts/dataset.js';
-import { ServiceError } from '../platform/errors.js';
-import { derivedSeed, seededRandom, shuffled } from '../platform/random.js';
+import { type DatasetManifest, SPLIT_NAMES, type SplitName } from '../../contracts/dataset.js';
+import { ServiceError } from '../../platform/errors.js';
+import { derivedSeed, seededRandom, shuffled } from '../../platform/random.js';
 
 /** Which samples serve which purpose: disjoint, each list ascending. */
 export interface Splits extends Readonly<Record<SplitName, readonly number[]>> {

@@ -1,0 +1,2 @@
+/** The standard domain has two spellings, '' and 'ai.onnx'. */
+export const canonicalDomain = (domain: string): string => (domain === 'ai.onnx' ? '' : domain);
