@@ -5,6 +5,7 @@ import { affineInBlockedLayout } from './affine-in-blocked-layout.js';
 import type { CleanUpResult } from './clean-up.js';
 import { deadCode } from './dead-code.js';
 import { mergeConstants } from './merge-constants.js';
+import { residualSum } from './residual-sum.js';
 
 /**
  * Rewrites that change no result but suit the float kernels of one kind of CPU. For last, after `cleanUp` and after quantization: what
@@ -13,7 +14,7 @@ import { mergeConstants } from './merge-constants.js';
  */
 export function tuneForCpu(model: Model, block: number): CleanUpResult {
   const tuned = cloneModel(model);
-  const passes = [affineInBlockedLayout(block), mergeConstants, deadCode].map((pass) => ({
+  const passes = [residualSum, affineInBlockedLayout(block), mergeConstants, deadCode].map((pass) => ({
     name: pass.name,
     changes: [...graphsOf(tuned.graph)].reduce((sum, graph) => sum + pass.run(graph), 0),
   }));

@@ -7,6 +7,7 @@ import { freezeConstants } from '../../../src/onnx/passes/freeze-constants.js';
 import { gatedResidual } from '../../../src/onnx/passes/gated-residual.js';
 import { identities } from '../../../src/onnx/passes/identities.js';
 import { mergeConstants } from '../../../src/onnx/passes/merge-constants.js';
+import { residualSum } from '../../../src/onnx/passes/residual-sum.js';
 import { type Case, consumer, conv, type Draw, second, testRewrites, X } from './rewrite-case.js';
 
 const relu = node('Relu', ['a'], ['r']);
@@ -136,6 +137,22 @@ const OTHERS: readonly Case[] = [
     build: (draw) => ({
       constants: { ...second(draw), c: draw([]) },
       nodes: [conv('x', 'a'), relu, node('Add', ['r', 'c'], ['h']), consumer({ pads: [1, 1, 1, 1] })],
+    }),
+  },
+  {
+    name: 'an Add before LayerNormalization',
+    pass: residualSum,
+    changes: 1,
+    build: (draw) => ({
+      opset: 17,
+      constants: { g: draw([5]), c: draw([5]) },
+      nodes: [
+        node('Tanh', ['x'], ['a']),
+        node('Add', ['x', 'a'], ['b']),
+        node('LayerNormalization', ['b', 'g'], ['d']),
+        node('Add', ['d', 'c'], ['e']),
+        node('LayerNormalization', ['e', 'g'], ['y']),
+      ],
     }),
   },
 ];
