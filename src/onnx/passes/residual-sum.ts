@@ -1,5 +1,5 @@
 import { GraphEditor } from '../ir/editor.js';
-import { type Graph, node as create } from '../ir/graph.js';
+import { node as create, type Graph } from '../ir/graph.js';
 import type { Pass } from './pass.js';
 
 /**
