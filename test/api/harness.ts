@@ -1,6 +1,5 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import supertest from 'supertest';
 import { type AppOptions, buildApp } from '../../src/api/app.js';
@@ -8,6 +7,7 @@ import type { App } from '../../src/api/app-type.js';
 import { readConfig } from '../../src/platform/config.js';
 import { createLogger } from '../../src/platform/logger.js';
 import { openServices, type Services } from '../../src/services.js';
+import { makeDataFolder } from '../harness/data-folder.js';
 import { assertContract } from './contract.js';
 
 export interface TestApi {
@@ -28,7 +28,8 @@ type Options = Partial<Omit<AppOptions, 'services' | 'config' | 'logger'>> & {
 
 /** The api, listening on a free port of this machine, over real services in a temporary folder. */
 export async function startApi({ adminKey, environment = {}, ...options }: Options = {}): Promise<TestApi> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'modelpress-api-'));
+  const folder = await makeDataFolder();
+  const dataDir = folder.path;
   const config = readConfig({
     DATA_DIR: dataDir,
     ...(adminKey === undefined ? {} : { ADMIN_KEY: adminKey }),
@@ -48,7 +49,7 @@ export async function startApi({ adminKey, environment = {}, ...options }: Optio
     async stop() {
       await app.close();
       await services.close();
-      await rm(dataDir, { recursive: true, force: true });
+      await folder.remove();
     },
   };
 }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../../platform/errors.js';
 import type { BlobStore } from '../../storage/blobs/blob-store.js';
@@ -45,6 +46,7 @@ export async function sendContent(
     return reply.code(206).send(await blobs.open(sha256, { start, end }));
   }
   reply.header('content-length', bytes);
-  if (request.method === 'HEAD') return reply.send();
+  // A stream without anything in it: Fastify counts the bytes of any other payload and would say 0.
+  if (request.method === 'HEAD') return reply.send(Readable.from([]));
   return reply.send(await blobs.open(sha256));
 }

@@ -31,19 +31,29 @@ export async function readForm(request: FastifyRequest, handlers: FormHandlers):
     },
   });
   try {
-    for await (const part of parts) {
+    for (;;) {
+      const { done, value: part } = await parts.next().catch(malformed);
+      if (done) return;
       if (part.type === 'file') await handlers.file(part.fieldname, part);
-      else if (part.valueTruncated)
-        throw new ServiceError(
-          'payload_too_large',
-          `The field ${part.fieldname} is longer than ${MAX_JSON_BYTES} bytes.`,
-        );
+      else if (part.valueTruncated) throw tooLong(part.fieldname);
       else handlers.field(part.fieldname, part.value);
     }
   } finally {
+    // A body that is not read to its end goes no further into the parser.
     request.raw.unpipe();
   }
 }
+
+/** The parser's own complaints (a missing boundary, a torn part) have no code; those of its plugin are in our catalogue of translations. */
+function malformed(cause: unknown): never {
+  if (cause instanceof Error && !('code' in cause)) {
+    throw new ServiceError('malformed_request', 'The form is not well-formed, or has no boundary.', { cause });
+  }
+  throw cause;
+}
+
+const tooLong = (field: string): ServiceError =>
+  new ServiceError('payload_too_large', `The field ${field} is longer than ${MAX_JSON_BYTES} bytes.`);
 
 /** Something wrong with one part of the form. */
 export function partError(part: string, code: string, message: string): ServiceError {

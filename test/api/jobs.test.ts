@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { floats } from '../../src/onnx/ir/tensor.js';
+import { newId } from '../../src/platform/ids.js';
+import { linearModel, linearSamples, npy, npz } from './fixtures.js';
+import { startApi, type TestApi } from './harness.js';
+
+let api: TestApi;
+let model: string;
+let dataset: string;
+const bytes = 'application/octet-stream';
+before(async () => {
+  api = await startApi();
+  model = (await api.agent().post('/v1/models').set('content-type', bytes).send(linearModel())).body.id;
+  dataset = await uploadDataset(await linearSamples());
+});
+after(() => api.stop());
+
+const uploadDataset = async (content: Buffer): Promise<string> =>
+  (await api.agent().post('/v1/datasets').set('content-type', bytes).send(content)).body.id;
+const quantize = (scheme = 'int8_dynamic') => ({ type: 'quantize', scheme });
+const spec = (rest: object = {}) => ({ model, steps: [quantize()], ...rest });
+const post = (body: object, path = '/v1/jobs') => api.agent().post(path).send(body);
+
+test('a job is accepted with every default, found, listed, cancelled, tried again and deleted', async () => {
+  const created = await post(spec({ dataset, metadata: { team: 'vision' } }))
+    .set('x-request-id', 'from-the-client')
+    .expect(202);
+  const { id, urls } = created.body;
+  assert.equal(created.headers.location, urls.self);
+  assert.ok(Number(created.headers['retry-after']) >= 1);
+  assert.equal(created.body.request_id, 'from-the-client');
+  assert.equal(created.headers['x-request-id'], 'from-the-client');
+  assert.equal(created.body.status, 'queued');
+  assert.equal(created.body.spec.timeout_seconds, 3600);
+  assert.deepEqual(created.body.metadata, { team: 'vision' });
+  const got = await api.agent().get(urls.self).expect(200);
+  assert.ok(Number(got.headers['retry-after']) >= 1);
+  assert.equal(typeof got.body.queue_position, 'number');
+
+  await api.agent().delete(urls.self).expect(409);
+  await post({}, `${urls.self}/retry`).expect(409);
+  await api.agent().delete(`/v1/models/${model}`).expect(409);
+
+  const cancelled = await post({}, urls.cancel).expect(202);
+  assert.equal(cancelled.body.status, 'cancelled');
+  assert.equal(cancelled.body.done, true);
+  await post({}, urls.cancel).expect(200);
+  const done = await api.agent().get(urls.self).expect(200);
+  assert.equal(done.headers['retry-after'], undefined);
+
+  const retried = await post({}, `${urls.self}/retry`).expect(202);
+  assert.equal(retried.body.retried_from, id);
+  assert.notEqual(retried.body.id, id);
+  assert.deepEqual(retried.body.spec, created.body.spec);
+  await post({}, retried.body.urls.cancel).expect(202);
+  await api.agent().delete(urls.self).expect(204);
+  await api.agent().get(urls.self).expect(404);
+  await post({}, urls.cancel).expect(404);
+});
+
+test('cancel and retry take an empty body, with and without a content type', async () => {
+  const { body } = await post(spec()).expect(202);
+  await api.agent().post(body.urls.cancel).expect(202);
+  await api.agent().post(body.urls.cancel).set('content-type', 'application/json').expect(200);
+});
+
+test('the list filters by status, step, model and time', async () => {
+  const { body } = await post(spec()).expect(202);
+  const count = async (query: string) => {
+    const { body: list } = await api.agent().get(`/v1/jobs?limit=100&${query}`).expect(200);
+    return list.data.filter(({ id }: { id: string }) => id === body.id).length;
+  };
+  assert.equal(await count('status=queued'), 1);
+  assert.equal(await count('status=failed'), 0);
+  assert.equal(await count('step=quantize'), 1);
+  assert.equal(await count('step=distill'), 0);
+  assert.equal(await count(`model=${model}`), 1);
+  assert.equal(await count(`model=${newId('mdl')}`), 0);
+  assert.equal(await count('created_after=2020-01-01T00:00:00.000Z'), 1);
+  assert.equal(await count('created_after=2100-01-01T00:00:00.000Z'), 0);
+  await api.agent().get('/v1/jobs?status=done').expect(422);
+  await post({}, body.urls.cancel).expect(202);
+});
+
+test('Prefer: wait holds the answer until the job is done; only a wait that ran out is 202', async () => {
+  const { body } = await post(spec()).expect(202);
+  const ranOut = await api.agent().get(body.urls.self).set('prefer', 'wait=0').expect(202);
+  assert.equal(ranOut.headers['preference-applied'], 'wait=0');
+  const waiting = api
+    .agent()
+    .get(body.urls.self)
+    .set('prefer', 'wait=30')
+    .then((answer) => answer);
+  await post({}, body.urls.cancel).expect(202);
+  const answer = await waiting;
+  assert.equal(answer.status, 200);
+  assert.equal(answer.body.status, 'cancelled');
+});
+
+test('an Idempotency-Key makes one job of equal requests', async () => {
+  const first = await post(spec()).set('idempotency-key', 'a-key').expect(202);
+  const again = await post(spec()).set('idempotency-key', '"a-key"').expect(202);
+  assert.equal(again.headers['idempotency-replayed'], 'true');
+  assert.equal(again.headers.location, first.headers.location);
+  assert.deepEqual(again.body, first.body);
+  const other = await post(spec({ seed: 1 }))
+    .set('idempotency-key', 'a-key')
+    .expect(422);
+  assert.equal(other.body.code, 'idempotency_key_reused');
+  const bad = await post(spec()).set('idempotency-key', 'x'.repeat(256)).expect(400);
+  assert.equal(bad.body.code, 'malformed_request');
+  const both = await Promise.all([1, 2].map(() => post(spec()).set('idempotency-key', 'twins')));
+  const ids = new Set(both.filter(({ status }) => status === 202).map(({ body }) => body.id));
+  assert.equal(ids.size, 1);
+  assert.ok(both.every(({ status }) => status === 202 || status === 409));
+  const cancelled = await post({}, first.body.urls.cancel).set('idempotency-key', 'c').expect(202);
+  const replayed = await post({}, first.body.urls.cancel).set('idempotency-key', 'c').expect(202);
+  assert.deepEqual(replayed.body, cancelled.body);
+});
+
+test('a request that failed is not stored under its key', async () => {
+  await post(spec({ dataset: newId('dst') }))
+    .set('idempotency-key', 'failed')
+    .expect(404);
+  const { body } = await post(spec()).set('idempotency-key', 'failed').expect(202);
+  await post({}, body.urls.cancel).expect(202);
+});
+
+test('a dry run says what would be done and stores nothing', async () => {
+  const before = (await api.agent().get('/v1/jobs?limit=100')).body.data.length;
+  const { body } = await post({ model, dataset, steps: [quantize('int8_static')] }, '/v1/jobs?dry_run=true').expect(
+    200,
+  );
+  assert.equal(body.spec.steps[0].calibration.samples, 256);
+  assert.ok(body.splits.calibration.samples > 0);
+  assert.ok(body.splits.evaluation.samples > 0);
+  assert.ok(body.actions.length >= 3);
+  assert.deepEqual(body.warnings, []);
+  const without = await post(spec({ require: { max_metric_drop: 0.01 } }), '/v1/jobs?dry_run=true').expect(200);
+  assert.ok(without.body.warnings.some((text: string) => /undecided/.test(text)));
+  assert.equal((await api.agent().get('/v1/jobs?limit=100')).body.data.length, before);
+});
+
+const REFUSED: readonly (readonly [string, () => Promise<object> | object, number, string, string])[] = [
+  ['an unknown key', () => spec({ sede: 1 }), 422, 'invalid_request', '/sede'],
+  ['a value out of range', () => spec({ timeout_seconds: 0 }), 422, 'invalid_request', '/timeout_seconds'],
+  ['an unknown scheme', () => ({ model, steps: [quantize('int7')] }), 422, 'invalid_request', '/steps/0/scheme'],
+  [
+    'no dataset for int8_static',
+    () => ({ model, steps: [quantize('int8_static')] }),
+    422,
+    'dataset_required',
+    '/dataset',
+  ],
+  [
+    'a dataset of another width',
+    async () => spec({ dataset: await uploadDataset(await npz({ x: npy(floats(new Float32Array(60), [20, 3])) })) }),
+    422,
+    'dataset_mismatch',
+    '/dataset/arrays/x/shape',
+  ],
+  [
+    'a dataset of another name',
+    async () =>
+      spec({
+        dataset: await uploadDataset(
+          await npz({ a: npy(floats(new Float32Array(80), [20, 4])), b: npy(floats(new Float32Array(80), [20, 4])) }),
+        ),
+      }),
+    422,
+    'dataset_mismatch',
+    '/dataset/arrays',
+  ],
+  [
+    'a dataset with NaN',
+    async () => spec({ dataset: await uploadDataset(await linearSamples(20, Number.NaN)) }),
+    422,
+    'dataset_not_finite',
+    '/dataset/arrays/x',
+  ],
+  [
+    'a metric that needs labels',
+    async () =>
+      spec({
+        dataset: await uploadDataset(await npz({ x: npy(floats(new Float32Array(80), [20, 4])) })),
+        evaluate: { metric: 'top1' },
+      }),
+    422,
+    'metric_not_applicable',
+    '/evaluate/metric',
+  ],
+  ['an unknown output', () => spec({ evaluate: { output: 'z' } }), 422, 'invalid_request', '/evaluate/output'],
+  [
+    'an unknown dimension',
+    () => spec({ evaluate: { latency: { shapes: { M: 1 } } } }),
+    422,
+    'invalid_request',
+    '/evaluate/latency/shapes/M',
+  ],
+];
+for (const [name, body, status, code, pointer] of REFUSED) {
+  test(`a job with ${name} is ${status} ${code} at ${pointer}`, async () => {
+    const answer = await post(await body());
+    assert.deepEqual(
+      [answer.status, answer.body.code, answer.body.errors[0]?.pointer],
+      [status, code, pointer],
+      answer.body.detail,
+    );
+  });
+}
+
+for (const [name, content, type, status, code] of [
+  ['broken JSON', '{"model":', 'application/json', 400, 'malformed_json'],
+  ['a poisoned prototype', '{"__proto__":{"x":1}}', 'application/json', 400, 'malformed_json'],
+  ['another content type', 'model=1', 'text/plain', 415, 'unsupported_media_type'],
+  ['a body beyond the limit', JSON.stringify({ x: 'x'.repeat(2 ** 20) }), 'application/json', 413, 'payload_too_large'],
+  ['a deep nest', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, 'application/json', 422, 'invalid_request'],
+] as const) {
+  test(`${name} is ${status} ${code}`, async () => {
+    const answer = await api.agent().post('/v1/jobs').set('content-type', type).send(content);
+    assert.deepEqual([answer.status, answer.body.code], [status, code]);
+  });
+}
+
+test('a tenant may have a hundred unfinished jobs', { timeout: 120_000 }, async () => {
+  const made: string[] = [];
+  let refused: { status: number; body: { code: string }; headers: Record<string, string> } | undefined;
+  while (refused === undefined) {
+    const answer = await post(spec());
+    if (answer.status === 202) made.push(answer.body.urls.cancel);
+    else refused = answer;
+  }
+  assert.equal(refused.status, 429);
+  assert.equal(refused.body.code, 'queue_quota_exceeded');
+  assert.ok(Number(refused.headers['retry-after']) > 0);
+  assert.ok(made.length <= 100);
+  for (const cancel of made) await post({}, cancel).expect(202);
+});
