@@ -5,7 +5,7 @@ import type { Decision } from './plan.js';
 import { dynamicObstacle, isEmbedding, staticObstacle } from './quantizable.js';
 import { LEAST_STORED_ELEMENTS } from './store-weights.js';
 import { hasWeights, weightOperands } from './weight-operands.js';
-import { type CpuClass, reasonNotToPay } from './what-pays.js';
+import { type CpuClass, expectedSpeed, nodesThatPay, type Workload } from './what-pays.js';
 import { type Shapes, workload } from './workload.js';
 
 export interface DecisionContext {
@@ -24,37 +24,48 @@ const LEAST_TABLE = 4096;
 
 /** Stored in int8 when that saves bytes, else left as it is. */
 function floating(node: Node, graph: Graph, reason: string): Decision {
-  const worthStoring = weightOperands(node, graph).some(
-    ({ tensor }) => elementCount(tensor.dims) >= LEAST_STORED_ELEMENTS && node.opType !== 'Gather',
-  );
+  const worthStoring =
+    node.opType !== 'Gather' &&
+    weightOperands(node, graph).some(({ tensor }) => elementCount(tensor.dims) >= LEAST_STORED_ELEMENTS);
   return { node, treatment: worthStoring ? 'stored' : 'float', reason };
 }
 
-function decide(node: Node, context: DecisionContext): Decision {
+function embedding(node: Node, graph: Graph): Decision {
+  const big = elementCount(weightOperands(node, graph)[0]?.tensor.dims ?? []) >= LEAST_TABLE;
+  return big
+    ? { node, treatment: 'rows', reason: 'A look-up does no arithmetic; its rows are stored in INT8.' }
+    : { node, treatment: 'float', reason: 'The table is too small to gain anything.' };
+}
+
+/** The decision for a node that cannot run in integer, or must not; undefined when it can. */
+function decidedByRule(node: Node, context: DecisionContext): Decision | undefined {
   const { graph } = context;
   if (!context.selected(node)) return { node, treatment: 'float', reason: 'The request leaves it out.' };
-  const refusal = context.refused.get(node.name);
-  if (refusal !== undefined) return floating(node, graph, refusal);
-  if (isEmbedding(node, graph)) {
-    const big = elementCount(weightOperands(node, graph)[0]?.tensor.dims ?? []) >= LEAST_TABLE;
-    return big
-      ? { node, treatment: 'rows', reason: 'A look-up does no arithmetic; its rows are stored in INT8.' }
-      : { node, treatment: 'float', reason: 'The table is too small to gain anything.' };
-  }
-  const obstacle = (context.ranges === 'static' ? staticObstacle : dynamicObstacle)(node, graph);
-  if (obstacle) return floating(node, graph, obstacle);
-  const work = context.onlyWhatPays ? workload(node, graph, context.shapes, context.ranges) : null;
-  const loss = work && reasonNotToPay(work, context.cpu);
-  return loss ? floating(node, graph, loss) : { node, treatment: context.ranges, reason: null };
+  if (isEmbedding(node, graph)) return embedding(node, graph);
+  const obstacle = context.ranges === 'static' ? staticObstacle(node, graph) : dynamicObstacle(node, graph);
+  const reason = context.refused.get(node.name) ?? obstacle;
+  return reason ? floating(node, graph, reason) : undefined;
 }
 
 /** A decision, with its reason, for every node that could hold INT8 weights. */
 export function decideNodes(context: DecisionContext): Map<Node, Decision> {
-  const candidates = context.graph.nodes.filter((node) => hasWeights(node) && isRelevant(node, context.graph));
-  return new Map(candidates.map((node) => [node, decide(node, context)]));
-}
-
-/** A Gather with no table and a product of two activations have nothing that could be quantized; they are no candidates. */
-function isRelevant(node: Node, graph: Graph): boolean {
-  return node.opType === 'Gather' ? isEmbedding(node, graph) : true;
+  const { graph, ranges, cpu } = context;
+  const decisions = new Map<Node, Decision>();
+  const candidates = new Map<Node, Workload>();
+  for (const node of graph.nodes) {
+    // A Gather of anything but a constant table has nothing that could be quantized.
+    if (!hasWeights(node) || (node.opType === 'Gather' && !isEmbedding(node, graph))) continue;
+    const decided = decidedByRule(node, context);
+    decisions.set(node, decided ?? { node, treatment: ranges, reason: null });
+    const work = decided ? null : workload(node, graph, context.shapes, ranges);
+    if (work) candidates.set(node, work);
+  }
+  if (!context.onlyWhatPays) return decisions;
+  const paying = nodesThatPay(candidates, cpu);
+  for (const [node, work] of candidates) {
+    if (paying.has(node)) continue;
+    const speed = expectedSpeed(work, cpu).toFixed(2);
+    decisions.set(node, floating(node, graph, `INT8 would be slower on this CPU: about ${speed}x of FP32's speed.`));
+  }
+  return decisions;
 }

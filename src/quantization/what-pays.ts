@@ -1,6 +1,6 @@
 /**
- * Where INT8 arithmetic is at least about as fast as FP32 in ONNX Runtime's kernels, by measurement and not by hope. Fixed schemes
- * decide by this table and never by a stopwatch, so that the same job gives the same bytes.
+ * How fast INT8 arithmetic is beside FP32 in ONNX Runtime's kernels, by measurement and not by hope. Fixed schemes decide by this table
+ * and never by a stopwatch, so that the same job gives the same bytes.
  */
 
 /** CPUs by what their 8-bit dot products cost. */
@@ -16,8 +16,11 @@ export function cpuClass(instructionSets: readonly string[]): CpuClass {
 /** Whether products of unsigned activations and signed weights are added in 16 bits, where large pairs saturate. */
 export const saturates = (cpu: CpuClass): boolean => cpu === 'avx2';
 
+/** Whether Add and pooling between integer nodes pay in integer: a residual block gains 3.7x on VNNI, nothing without. */
+export const joinsPay = (cpu: CpuClass): boolean => cpu === 'vnni';
+
 export interface Workload {
-  readonly kind: 'pointwise' | 'convolution' | 'depthwise' | 'static_matrix' | 'dynamic_matrix';
+  readonly kind: 'pointwise' | 'convolution' | 'grouped' | 'static_matrix' | 'dynamic_matrix';
   /** Multiplications per output: input channels of the group times kernel positions, or the inner size of a product. */
   readonly k: number;
   /** Output channels, or columns. */
@@ -26,47 +29,119 @@ export interface Workload {
   readonly rows: number | null;
 }
 
-interface Threshold {
-  readonly k: number;
-  readonly rows: number;
-}
-const NEVER: Threshold = { k: Number.POSITIVE_INFINITY, rows: 0 };
+/** Speed of INT8 relative to FP32 from this K on; ascending. */
+type Speeds = readonly (readonly [k: number, speed: number])[];
 
 /**
- * The least K and rows at which INT8 is about neutral or better.
- * vnni (AMD EPYC, AVX512-VNNI): pointwise from 64 channels and every matrix product pay 2x and more; below, for depthwise and for
- * the single position of squeeze-excite the conversions cost more than they save; 3x3 from 16 channels.
- * avx2 (AMD EPYC, Zen 1; speed-up in a chain of equal layers, between float neighbours): pointwise 64 channels 0.91, 0.76; 128 0.95, 0.85;
- * 240 1.00, 0.93; 512 1.00, 0.98. 3x3 with K = 576 0.95, 0.93; 2304 0.98, 0.98; on 7x7 positions 0.86. Depthwise 0.35 to 0.45.
- * Products of 16 rows and more: K = 128 0.85 to 0.91; 384 0.97 to 1.00.
+ * vnni: AMD EPYC with AVX512-VNNI. avx2: AMD EPYC of the first generation, layers between float neighbours, conversions included.
+ * ONNX Runtime 1.30, one thread, both alternating.
  */
-const THRESHOLDS: Readonly<Record<Workload['kind'], Readonly<Record<CpuClass, Threshold>>>> = {
-  pointwise: { vnni: { k: 64, rows: 2 }, avx2: { k: 192, rows: 64 } },
-  convolution: { vnni: { k: 144, rows: 2 }, avx2: { k: 576, rows: 96 } },
-  depthwise: { vnni: NEVER, avx2: NEVER },
-  static_matrix: { vnni: { k: 64, rows: 1 }, avx2: { k: 384, rows: 16 } },
-  dynamic_matrix: { vnni: { k: 64, rows: 1 }, avx2: { k: 384, rows: 16 } },
+const SPEEDS: Readonly<Record<Workload['kind'], Readonly<Record<CpuClass, Speeds>>>> = {
+  pointwise: {
+    vnni: [
+      [0, 0.8],
+      [64, 2],
+    ],
+    avx2: [
+      [0, 0.6],
+      [64, 0.7],
+      [192, 0.78],
+      [384, 0.9],
+      [480, 0.92],
+      [768, 1],
+    ],
+  },
+  convolution: {
+    vnni: [
+      [0, 0.8],
+      [144, 2.5],
+    ],
+    avx2: [
+      [0, 0.7],
+      [1152, 0.9],
+      [2304, 1],
+    ],
+  },
+  grouped: { vnni: [[0, 0.6]], avx2: [[0, 0.4]] },
+  static_matrix: {
+    vnni: [
+      [0, 0.9],
+      [64, 3],
+    ],
+    avx2: [
+      [0, 0.75],
+      [120, 0.87],
+      [384, 0.985],
+    ],
+  },
+  dynamic_matrix: {
+    vnni: [
+      [0, 0.9],
+      [64, 3],
+    ],
+    avx2: [
+      [0, 0.75],
+      [120, 0.87],
+      [384, 0.985],
+    ],
+  },
 };
 
+/** Squeeze-excite works on a single position: the conversions cost more than the arithmetic, on every CPU. */
+const SINGLE_POSITION = 0.5;
+/** avx2: few output channels leave the integer kernel's registers half empty; few positions do not repay the conversions. */
+const FEW_CHANNELS = { below: 32, factor: 0.75 };
+const FEW_POSITIONS = { below: 64, factor: 0.85 };
 /**
- * A product of very few rows waits for its weights to come from memory, and a quarter of the bytes comes faster, on every CPU.
- * avx2, one row: 384x384 1.27x, 384x1536 4.1x; 128x128 0.81x.
+ * A product of very few rows waits for its weights to come from memory, and a quarter of the bytes comes faster, on every CPU:
+ * one row times 384x384 1.27x, times 384x1536 4.1x.
  */
-const MEMORY_BOUND = { rows: 4, weights: 384 * 384 };
+const MEMORY_BOUND = { rows: 4, weights: 384 * 384, speed: 1.27 };
 
-/** Null when INT8 pays or is about neutral, else the reason why the node stays in float. */
-export function reasonNotToPay(work: Workload, cpu: CpuClass): string | null {
-  const matrix = work.kind === 'static_matrix' || work.kind === 'dynamic_matrix';
-  const rows = work.rows ?? Number.POSITIVE_INFINITY;
-  if (matrix && rows <= MEMORY_BOUND.rows && work.k * work.n >= MEMORY_BOUND.weights) return null;
-  const least = THRESHOLDS[work.kind][cpu];
-  if (least === NEVER) return 'Grouped convolutions run slower in INT8.';
-  if (work.k < least.k) return `INT8 does not pay below ${least.k} products per output on this CPU; it has ${work.k}.`;
-  if (rows < least.rows) {
-    return `INT8 does not pay below ${least.rows} output ${matrix ? 'rows' : 'positions'} on this CPU; it has ${rows}.`;
-  }
-  return null;
+/** What INT8 makes of a node's time: 2 is twice as fast as FP32, 0.5 half as fast. */
+export function expectedSpeed({ kind, k, n, rows }: Workload, cpu: CpuClass): number {
+  const isMatrix = kind === 'static_matrix' || kind === 'dynamic_matrix';
+  if (isMatrix && rows !== null && rows <= MEMORY_BOUND.rows && k * n >= MEMORY_BOUND.weights)
+    return MEMORY_BOUND.speed;
+  if (!isMatrix && rows === 1) return SINGLE_POSITION;
+  const speed = SPEEDS[kind][cpu].findLast(([least]) => k >= least)?.[1] ?? 0;
+  if (cpu !== 'avx2') return speed;
+  const channels = n < FEW_CHANNELS.below ? FEW_CHANNELS.factor : 1;
+  const positions = !isMatrix && rows !== null && rows < FEW_POSITIONS.below ? FEW_POSITIONS.factor : 1;
+  return speed * channels * positions;
 }
 
-/** Whether Add and pooling between integer nodes pay in integer: a residual block gains on VNNI. */
-export const joinsPay = (cpu: CpuClass): boolean => cpu === 'vnni';
+/** Multiplications of a node; unknown rows count as one. */
+const multiplications = ({ k, n, rows }: Workload): number => k * n * (rows ?? 1);
+
+/**
+ * Where nothing pays, integer arithmetic may cost this fraction of all multiplications: what the caller asked for, nearly free.
+ * (Multiplications are half of a network's time or less.)
+ */
+const NEARLY_FREE = 0.03;
+/** Only nodes of some weight are worth that, and only those that lose little: small ones cost more than their share. */
+const LEAST_SHARE = 0.01;
+const LEAST_SPEED = 0.75;
+
+/**
+ * Which of the candidates run in integer: all that are no slower than in float; where there are none, as many of the least slow as cost
+ * nearly nothing in all.
+ */
+export function nodesThatPay<Key>(candidates: ReadonlyMap<Key, Workload>, cpu: CpuClass): Set<Key> {
+  const speeds = [...candidates].map(([key, work]) => ({ key, work, speed: expectedSpeed(work, cpu) }));
+  const paying = speeds.filter(({ speed }) => speed >= 1);
+  if (paying.length > 0) return new Set(paying.map(({ key }) => key));
+  const total = speeds.reduce((sum, { work }) => sum + multiplications(work), 0);
+  const nearlyFree = speeds
+    .filter(({ work, speed }) => speed >= LEAST_SPEED && multiplications(work) >= LEAST_SHARE * total)
+    .sort((a, b) => b.speed - a.speed);
+  const chosen = new Set<Key>();
+  let spent = 0;
+  for (const { key, work, speed } of nearlyFree) {
+    const cost = multiplications(work) * (1 / speed - 1);
+    if (spent + cost > NEARLY_FREE * total) continue;
+    spent += cost;
+    chosen.add(key);
+  }
+  return chosen;
+}

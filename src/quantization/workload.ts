@@ -14,7 +14,7 @@ function convolution(node: Node, { tensor: { dims } }: WeightOperand, shapes: Sh
   const positions = product(kernel);
   const grouped = intAttribute(node, 'group', 1) > 1;
   return {
-    kind: grouped ? 'depthwise' : positions === 1 ? 'pointwise' : 'convolution',
+    kind: grouped ? 'grouped' : positions === 1 ? 'pointwise' : 'convolution',
     k: channels * positions,
     n,
     rows: output ? product(output.slice(2)) * (output[0] ?? 1) : null,
