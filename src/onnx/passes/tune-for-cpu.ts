@@ -5,6 +5,7 @@ import { affineInBlockedLayout } from './affine-in-blocked-layout.js';
 import type { CleanUpResult } from './clean-up.js';
 import { deadCode } from './dead-code.js';
 import { mergeConstants } from './merge-constants.js';
+import { recordEqualSizes } from './record-equal-sizes.js';
 import { residualSum } from './residual-sum.js';
 
 /**
@@ -14,9 +15,11 @@ import { residualSum } from './residual-sum.js';
  */
 export function tuneForCpu(model: Model, block: number): CleanUpResult {
   const tuned = cloneModel(model);
-  const passes = [residualSum, affineInBlockedLayout(block), mergeConstants, deadCode].map((pass) => ({
-    name: pass.name,
-    changes: [...graphsOf(tuned.graph)].reduce((sum, graph) => sum + pass.run(graph), 0),
-  }));
+  const passes = [residualSum, affineInBlockedLayout(block), mergeConstants, deadCode, recordEqualSizes].map(
+    (pass) => ({
+      name: pass.name,
+      changes: [...graphsOf(tuned.graph)].reduce((sum, graph) => sum + pass.run(graph), 0),
+    }),
+  );
   return { model: tuned, passes: passes.filter(({ changes }) => changes > 0) };
 }
