@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobsContext } from './jobs/context.js';
 import { withinDeadline } from './jobs/deadline.js';
 import { openQueue } from './jobs/open-queue.js';
@@ -9,11 +10,13 @@ import { ServiceError } from './platform/errors.js';
 import type { Logger } from './platform/logger.js';
 import type { BlobStore } from './storage/blobs/blob-store.js';
 import { FileBlobStore } from './storage/blobs/file-blob-store.js';
-import { openDatabase } from './storage/database.js';
+import { type OpenDatabase, openDatabase } from './storage/database.js';
 import { Janitor } from './storage/janitor.js';
 
 /** The longest that a readiness check waits for one part. */
 const READINESS_DEADLINE_MS = 2000;
+/** Between two attempts to reach a database server at the start. */
+const DATABASE_RETRY_MS = 1000;
 
 export type Part = 'database' | 'queue' | 'blobs';
 export interface Readiness {
@@ -36,7 +39,7 @@ export interface Services extends JobsContext {
 export async function openServices(config: Config, logger: Logger): Promise<Services> {
   const blobFolder = join(config.dataDir, 'blobs');
   const blobs = await FileBlobStore.open(blobFolder);
-  const database = await openDatabase(config, logger);
+  const database = await openDatabaseWhenThere(config, logger);
   const { queue, signals } = openQueue(config.redisUrl, database.pool, logger);
 
   const janitor = new Janitor(database, blobs, logger);
@@ -72,4 +75,18 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
       await database.close();
     },
   };
+}
+
+/** Servers start in any order: a database server that is away is waited for, any other failure is thrown. */
+async function openDatabaseWhenThere(config: Config, logger: Logger): Promise<OpenDatabase> {
+  for (;;) {
+    try {
+      return await openDatabase(config, logger);
+    } catch (error) {
+      const reason = error instanceof Error && error.cause instanceof ServiceError ? error.cause : error;
+      if (!(reason instanceof ServiceError && reason.code === 'unavailable')) throw error;
+      logger.warn({ err: error }, 'the database server cannot be reached yet');
+      await sleep(DATABASE_RETRY_MS);
+    }
+  }
 }

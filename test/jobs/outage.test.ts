@@ -148,3 +148,30 @@ describe('a queue on a database server that restarts', { skip: skipWithoutPostgr
     assert.ok(Date.now() - started < 4000, 'woken by the hint, not by the safety poll');
   });
 });
+
+describe('services that start before their servers', { skip: skipWithoutPostgres || skipWithoutRedis }, () => {
+  it('wait for them', async (t) => {
+    const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
+    const dataDir = await mkdtemp(join(tmpdir(), 'modelpress-data-'));
+    const databaseUrl = await postgres.createDatabase();
+    await Promise.all([postgres.kill('SIGINT'), redis.kill()]);
+    const config = readConfig({ DATA_DIR: dataDir, DATABASE_URL: databaseUrl, REDIS_URL: redis.url });
+    let opened = false;
+    const opening = openServices(config, logger).finally(() => {
+      opened = true;
+    });
+    assert.equal(opened, false);
+    await postgres.start();
+    const services = await opening;
+    await work(t, services, instantWorker(services, 'worker'));
+    t.after(async () => {
+      await services.close();
+      await Promise.all([postgres.stop(), redis.stop()]);
+      await rm(dataDir, { recursive: true, force: true });
+    });
+    const { id } = await aJob(services, aSpec(await aModel(services)));
+    assert.equal((await services.readiness()).parts.database, 'ready');
+    await redis.start();
+    await allSucceedOnce(services, [id]);
+  });
+});
