@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 
 interface ProcessEntry {
   readonly pid: number;
+  /** As ps says it: T is stopped. */
+  readonly state: string;
   readonly arguments: string;
 }
 
@@ -10,7 +12,7 @@ function processes(): ProcessEntry[] {
   const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,stat=,args='], { encoding: 'utf8', maxBuffer: 2 ** 26 });
   return stdout.split('\n').flatMap((line) => {
     const [, pid, state, args] = /^\s*(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
-    return state === undefined || state.startsWith('Z') ? [] : [{ pid: Number(pid), arguments: args ?? '' }];
+    return state === undefined || state.startsWith('Z') ? [] : [{ pid: Number(pid), state, arguments: args ?? '' }];
   });
 }
 
@@ -21,3 +23,13 @@ export const enginesBelow = (folder: string): number[] =>
   processes()
     .filter((entry) => entry.arguments.includes(`${folder}/`) && entry.arguments.includes('engine.js'))
     .map(({ pid }) => pid);
+
+/** The engines of one job. */
+export const engineOf = (folder: string, job: string): number[] =>
+  processes()
+    .filter((entry) => entry.arguments.includes(`${folder}/`) && entry.arguments.includes(`/${job}-`))
+    .map(({ pid }) => pid);
+
+/** Whether a process has been stopped by a signal. */
+export const isStopped = (pid: number): boolean =>
+  processes().some((entry) => entry.pid === pid && entry.state.startsWith('T'));
