@@ -3,6 +3,7 @@ import type { Model } from '../ir/graph.js';
 import { graphsOf } from '../ir/visit-graphs.js';
 import { raiseOpset } from '../opset/raise-opset.js';
 import type { RunModel } from '../shapes/record-shapes.js';
+import { boundedForms } from './bounded-forms.js';
 import { constantBranches } from './constant-branches.js';
 import { constantNodes } from './constant-nodes.js';
 import { deadCode } from './dead-code.js';
@@ -29,6 +30,7 @@ const REWRITES: readonly Pass[] = [
   constantBranches,
   identities,
   mergeConstants,
+  boundedForms,
   spelledHardSigmoid,
   gatedResidual,
   foldIntoProducer,

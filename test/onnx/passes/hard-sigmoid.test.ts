@@ -1,5 +1,6 @@
 import { type Node, node } from '../../../src/onnx/ir/graph.js';
-import { scalar } from '../../../src/onnx/ir/tensor.js';
+import { floats, scalar } from '../../../src/onnx/ir/tensor.js';
+import { boundedForms } from '../../../src/onnx/passes/bounded-forms.js';
 import { spelledHardSigmoid } from '../../../src/onnx/passes/hard-sigmoid.js';
 import { type Case, testRewrites } from './rewrite-case.js';
 
@@ -53,4 +54,28 @@ const HARD_SIGMOID: readonly Case[] = (
   build: () => ({ constants: CLIP, nodes }),
 }));
 
+const BOUNDS = { ...CLIP, one: floats([0]), inf: scalar(Number.POSITIVE_INFINITY) };
+const BOUNDED_FORMS: readonly Case[] = (
+  [
+    ['Relu: Max of 0', 1, [node('Max', ['x', 'zero'], ['y'])]],
+    ['Relu: Max of 0 from the left', 1, [node('Max', ['zero', 'x'], ['y'])]],
+    ['Relu: Clip without an upper bound', 1, [node('Clip', ['x', 'zero'], ['y'])]],
+    ['Relu: Clip up to infinity', 1, [node('Clip', ['x', 'zero', 'inf'], ['y'])]],
+    ['Clip: Min of Max', 1, [node('Max', ['x', 'minus'], ['p']), node('Min', ['p', 'three'], ['y'])]],
+    ['Clip: Min of Max of 0', 2, [node('Max', ['zero', 'x'], ['p']), node('Min', ['six', 'p'], ['y'])]],
+    ['Clip: Min of Relu', 1, [node('Relu', ['x'], ['p']), node('Min', ['p', 'six'], ['y'])]],
+    ['not Max of a vector', 0, [node('Max', ['x', 'one'], ['y'])]],
+    ['not Max of three', 0, [node('Max', ['x', 'zero', 'minus'], ['y'])]],
+    ['not Clip from −3', 0, [node('Clip', ['x', 'minus'], ['y'])]],
+    ['not Clip from 0 to 6', 0, [node('Clip', ['x', 'zero', 'six'], ['y'])]],
+    ['not bounds in the wrong order', 0, [node('Max', ['x', 'six'], ['p']), node('Min', ['p', 'three'], ['y'])]],
+    [
+      'not when the inner value is read twice',
+      0,
+      [node('Max', ['x', 'minus'], ['p']), node('Min', ['p', 'three'], ['q']), node('Add', ['p', 'q'], ['y'])],
+    ],
+  ] as [string, number, Node[]][]
+).map(([name, changes, nodes]) => ({ name, pass: boundedForms, changes, build: () => ({ constants: BOUNDS, nodes }) }));
+
 testRewrites('spelledHardSigmoid', HARD_SIGMOID);
+testRewrites('boundedForms', BOUNDED_FORMS);
