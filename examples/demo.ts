@@ -18,10 +18,12 @@ const PIXELS = { arrays: { x: { input: 'x', scale: 1 / 127.5, offset: -1 } }, la
 const percent = (value: number) => `${(value * 100).toFixed(1)} %`;
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`;
 
+/** A line that follows the job on a terminal; elsewhere one line for each phase. */
 function showProgress(label: string): (job: Job) => void {
   let shown = '';
   return (job) => {
-    const line = `  ${label}: ${job.status}${job.progress ? `, ${job.progress.phase} ${Math.round(job.progress.fraction * 100)} %` : ''}`;
+    const phase = `  ${label}: ${job.status}${job.progress && !job.done ? `, ${job.progress.phase}` : ''}`;
+    const line = process.stdout.isTTY && job.progress ? `${phase} ${Math.round(job.progress.fraction * 100)} %` : phase;
     if (line === shown) return;
     shown = line;
     if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}${job.done ? '\n' : ''}`);
