@@ -66,6 +66,7 @@ export async function applyScheme(options: SchemeOptions): Promise<Scheme> {
     options.progress('rewrite', 0);
     const rewritten = rewrite(model, plan, {
       activations: parametersOf(ranges),
+      selected: options.selected,
       perChannel: options.perChannel,
       avoidSaturation: saturates(cpu),
     });

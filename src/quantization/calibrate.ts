@@ -47,13 +47,22 @@ const only = (tensor: Tensor | undefined) => (tensor ? numbers(tensor)[0] : unde
 
 /**
  * Measures the range of each value over samples, which are run one by one: memory does not grow with their number.
- * @throws ServiceError model_run_failed naming the value that is not finite; the reason of `signal` when it is aborted
+ * @throws ServiceError dataset_too_small without one whole batch; model_run_failed naming the value that is not finite; the reason of `signal` when it is aborted
  */
 export async function calibrate(options: CalibrationOptions): Promise<Map<string, Range>> {
   const collector = new RangeCollector(options.method);
   if (options.values.length === 0) return collector.ranges();
   const { model, names } = withExtremes(options.model, options.values);
   const rows = sampleRows(options.indices, options.samples);
+  if (rows.length === 0) {
+    throw new ServiceError(
+      'dataset_too_small',
+      `Calibration has ${options.indices.length} samples, less than one batch.`,
+      {
+        hint: `The model takes ${options.samples.batch ?? 1} samples at a time: add samples, or widen the calibration split.`,
+      },
+    );
+  }
   await withModelSession(
     model,
     { threads: options.threads, scratch: options.scratch, optimization: MEASURING },

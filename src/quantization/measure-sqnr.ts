@@ -1,6 +1,6 @@
 import type { Model, Value } from '../onnx/ir/graph.js';
 import { elements, type Tensor } from '../onnx/ir/tensor.js';
-import { withModelSession } from './model-session.js';
+import { MEASURING, withModelSession } from './model-session.js';
 import { type QuantizationSamples, sampleRows } from './samples.js';
 
 /** Values tapped in one pass hold at most this many bytes together, in each of the two models. */
@@ -59,13 +59,15 @@ const MAX_DECIBEL = 200;
 
 /**
  * Signal to quantization noise of each value: 10 · log10(Σx² / Σ(x − y)²) in dB over all samples, x from the float model and y from the
- * quantized one, so errors of earlier nodes count. NaN-free: equal values give MAX_DECIBEL, a dead signal gives null.
+ * quantized one, so errors of earlier nodes count. Equal values give MAX_DECIBEL, a dead signal gives null. Q and DQ are read literally,
+ * in float: where no pair of weights saturates, that is what the integer kernels compute.
  */
 export async function measureSqnr(options: SqnrOptions): Promise<Map<string, number | null>> {
   const result = new Map<string, number | null>();
   const rows = sampleRows(options.indices, options.samples);
   const passes = groups(options.values);
-  const session = { threads: options.threads, scratch: options.scratch };
+  const session = { threads: options.threads, scratch: options.scratch, optimization: MEASURING } as const;
+  if (rows.length === 0) return result;
   for (const [pass, values] of passes.entries()) {
     const energies = new Map(values.map((value): [string, Energies] => [value, { signal: 0, noise: 0 }]));
     await withModelSession(tapped(options.float, values), session, (float) =>

@@ -1,4 +1,4 @@
-import type { Node } from '../onnx/ir/graph.js';
+import { type Node, subgraphs } from '../onnx/ir/graph.js';
 import { ServiceError } from '../platform/errors.js';
 
 /** Which nodes a caller lets us quantize. */
@@ -53,6 +53,10 @@ function closest(word: string, candidates: readonly string[]): string | undefine
   return best && best.distance <= Math.max(2, target.length / 3) ? best.name : undefined;
 }
 
+/** Nodes and the nodes in their branches and bodies. */
+const withNested = (nodes: readonly Node[]): Node[] =>
+  nodes.flatMap((node) => [node, ...subgraphs(node).flatMap((inner) => withNested(inner.nodes))]);
+
 /**
  * Turns `include` and `exclude` (node names, globs with *, operator types) into a test. `exclude` wins.
  * @param nodes the nodes of the model as it was uploaded, which is what the caller can know
@@ -62,7 +66,9 @@ export function selectNodes(
   nodes: readonly Node[],
   patterns: { readonly include?: readonly string[] | undefined; readonly exclude: readonly string[] },
 ): NodeSelection {
-  const names = [...new Set(nodes.flatMap((node) => [node.name, node.opType]))].filter((name) => name !== '');
+  const names = [...new Set(withNested(nodes).flatMap((node) => [node.name, node.opType]))].filter(
+    (name) => name !== '',
+  );
   const compile = (field: 'include' | 'exclude') => {
     const exact = new Set<string>();
     const globs: ((text: string) => boolean)[] = [];

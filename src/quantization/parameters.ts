@@ -13,8 +13,6 @@ export interface IntegerRange {
 }
 export const UINT8: IntegerRange = { min: 0, max: 255 };
 export const INT8_SYMMETRIC: IntegerRange = { min: -127, max: 127 };
-/** Half of int8: no pair of such weights saturates the 16-bit sums of CPUs without VNNI. */
-export const INT8_HALF: IntegerRange = { min: -64, max: 64 };
 
 /** real = scale · (integer − zeroPoint); `scale` is a float32 value. */
 export interface QuantizationParameters {

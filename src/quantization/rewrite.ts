@@ -6,7 +6,7 @@ import { emitStatic } from './emit-static.js';
 import { freshNames } from './names.js';
 import type { Plan, Treatment } from './plan.js';
 import { type IntegerWeight, quantizeDequantize, type RewriteOptions, type Rewriting } from './rewriting.js';
-import { storeWeights } from './store-weights.js';
+import { storeWeights, withStoredSubgraphs } from './store-weights.js';
 import { withoutUnusedConstants } from './unused-constants.js';
 
 const EMITTERS: Readonly<Record<Treatment, (rewriting: Rewriting, node: Node) => void>> = {
@@ -75,6 +75,7 @@ export function rewrite(
     EMITTERS[plan.decisions.get(node)?.treatment ?? 'float'](rewriting, node);
   }
   const graph: Graph = withoutUnusedConstants({ ...source, nodes, initializers: constants });
-  storeWeights(graph, plan, rewriting.fresh);
+  storeWeights(graph, plan, options.selected, rewriting.fresh);
+  graph.nodes = graph.nodes.map((node) => withStoredSubgraphs(node, options.selected, rewriting.fresh));
   return { model: { ...model, graph, opsets: new Map(model.opsets) }, integerWeights: rewriting.integerWeights };
 }

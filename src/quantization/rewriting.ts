@@ -1,5 +1,6 @@
 import { node as makeNode, type Node } from '../onnx/ir/graph.js';
 import { floats, type Tensor, tensor } from '../onnx/ir/tensor.js';
+import type { NodeSelection } from './node-selection.js';
 import type { QuantizationParameters } from './parameters.js';
 import type { Plan } from './plan.js';
 
@@ -7,6 +8,7 @@ import type { Plan } from './plan.js';
 export interface RewriteOptions {
   /** Parameters of every value of `calibratedValues(plan)`. */
   readonly activations: ReadonlyMap<string, QuantizationParameters>;
+  readonly selected: NodeSelection;
   readonly perChannel: boolean;
   /** Keep neighbouring weights small enough for CPUs whose 16-bit sums saturate. */
   readonly avoidSaturation: boolean;

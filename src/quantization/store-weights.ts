@@ -1,6 +1,8 @@
-import { type Graph, node as makeNode } from '../onnx/ir/graph.js';
+import { capturedValues } from '../onnx/ir/captured-values.js';
+import { type Attribute, type Graph, node as makeNode, type Node, subgraphs } from '../onnx/ir/graph.js';
 import { elementCount, elements, floats, tensor } from '../onnx/ir/tensor.js';
 import type { Plan } from './plan.js';
+import { axisLayout } from './weight-layout.js';
 import { type WeightOperand, weightOperands } from './weight-operands.js';
 import { quantizeWeights } from './weights.js';
 
@@ -15,17 +17,10 @@ function scaleShape({ tensor: { dims }, layout }: WeightOperand): number[] {
   return dims.map((dim, axis) => (axis === layout.axis ? dim : 1));
 }
 
-/**
- * Stores the weights of nodes that stay in float as int8, and restores them by Cast and Mul under the name they had: ONNX Runtime folds
- * both when it loads the model, so the node runs as before. (DequantizeLinear before a Conv is not folded; never write that.)
- */
-export function storeWeights(graph: Graph, plan: Plan, fresh: (hint: string) => string): void {
-  const operands = new Map<string, WeightOperand>();
-  for (const { node, treatment } of plan.decisions.values()) {
-    if (treatment !== 'stored') continue;
-    for (const operand of weightOperands(node, plan.graph)) operands.set(operand.name, operand);
-  }
-  const restoring = [...operands.values()].flatMap((operand) => {
+/** Puts int8 constants and the nodes that restore them in the place of these weights, in a graph that may be edited. */
+function storeOperands(graph: Graph, operands: Iterable<WeightOperand>, fresh: (hint: string) => string): void {
+  const distinct = new Map([...operands].map((operand) => [operand.name, operand]));
+  const restoring = [...distinct.values()].flatMap((operand) => {
     const { name } = operand;
     const { dims } = operand.tensor;
     if (!graph.initializers.has(name) || elementCount(dims) < LEAST_STORED_ELEMENTS) return [];
@@ -43,4 +38,69 @@ export function storeWeights(graph: Graph, plan: Plan, fresh: (hint: string) => 
     ];
   });
   graph.nodes.unshift(...restoring);
+}
+
+/**
+ * Stores the weights of nodes that stay in float as int8, and restores them by Cast and Mul under the name they had: ONNX Runtime folds
+ * both when it loads the model, so the node runs as before. (DequantizeLinear before a Conv is not folded; never write that.)
+ */
+export function storeWeights(
+  graph: Graph,
+  plan: Plan,
+  selected: (node: Node) => boolean,
+  fresh: (hint: string) => string,
+): void {
+  const stored = [...plan.decisions.values()].filter(({ treatment }) => treatment === 'stored');
+  const operands = stored.flatMap(({ node }) => weightOperands(node, plan.graph));
+  storeOperands(graph, [...operands, ...recurrentWeights(plan.graph, selected)], fresh);
+}
+
+const RECURRENT = ['LSTM', 'GRU', 'RNN'];
+
+/** All nodes inside a node's branches and bodies, however deep. */
+const nested = (node: Node): Node[] =>
+  subgraphs(node).flatMap((inner) => inner.nodes.flatMap((each) => [each, ...nested(each)]));
+
+/**
+ * Constants that reach a recurrent operator inside a branch: exporters keep the weights outside and reorder their gates with Slice and
+ * Concat in there. Their rows are the gates' units.
+ */
+function recurrentWeights(graph: Graph, selected: (node: Node) => boolean): WeightOperand[] {
+  const holders = graph.nodes.filter((node) => {
+    const recurrent = nested(node).filter((inner) => RECURRENT.includes(inner.opType));
+    return recurrent.length > 0 && recurrent.every(selected);
+  });
+  return holders
+    .flatMap((node) => [...capturedValues(node)])
+    .flatMap((name) => {
+      const found = graph.initializers.get(name);
+      if (found?.dtype !== 'float32' || found.dims.length !== 2) return [];
+      return [{ index: -1, name, tensor: found, layout: axisLayout(found.dims, 0) }];
+    });
+}
+
+/** The node with the weights inside its branches and bodies stored in int8, as far as `selected` lets them. */
+export function withStoredSubgraphs(
+  node: Node,
+  selected: (node: Node) => boolean,
+  fresh: (hint: string) => string,
+): Node {
+  if (subgraphs(node).length === 0) return node;
+  const store = (inner: Graph): Graph => {
+    const nodes = inner.nodes.map((each) => withStoredSubgraphs(each, selected, fresh));
+    const graph = { ...inner, nodes, initializers: new Map(inner.initializers) };
+    const holders = nodes.filter((each) => each.opType !== 'Gather' && selected(each));
+    storeOperands(
+      graph,
+      holders.flatMap((each) => weightOperands(each, inner)),
+      fresh,
+    );
+    return graph;
+  };
+  const attributes = [...node.attributes].map(([name, attribute]): [string, Attribute] => {
+    if (attribute.kind === 'graph') return [name, { kind: 'graph', value: store(attribute.value) }];
+    if (attribute.kind === 'graphs') return [name, { kind: 'graphs', value: attribute.value.map(store) }];
+    return [name, attribute];
+  });
+  return Object.freeze({ ...node, attributes: new Map(attributes) });
 }
