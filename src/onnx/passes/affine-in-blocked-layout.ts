@@ -1,11 +1,13 @@
 import { GraphEditor } from '../ir/editor.js';
 import { node as create, float, type Graph } from '../ir/graph.js';
 import { floats } from '../ir/tensor.js';
+import { symbolicShapes } from '../shapes/symbolic-shapes.js';
 import { readAffine } from './affine.js';
 import { isBlocked } from './blocked-layout.js';
-import { channelCount } from './channel-count.js';
-import { readLinearLayer } from './linear-layer.js';
 import type { Pass } from './pass.js';
+
+/** Batch, channels, height, width: the layout exists for images only. */
+const IMAGE_RANK = 4;
 
 /**
  * What is left of Mul and Add by constants between two float Convs becomes BatchNormalization(γ = scale, β = shift, μ = 0, σ² = 1,
@@ -18,16 +20,16 @@ export const affineInBlockedLayout = (block: number): Pass => ({
   run(graph: Graph): number {
     if (block === 1) return 0;
     const editor = new GraphEditor(graph);
+    const shapes = symbolicShapes(graph);
     let changes = 0;
     for (const node of [...graph.nodes]) {
       const [output = ''] = node.outputs;
       const [use] = editor.uses(output);
-      const layer = use && use.index === 0 ? readLinearLayer(editor, use.node) : undefined;
-      if (layer?.node.opType !== 'Conv' || node.opType === 'BatchNormalization') continue;
-      const channels = layer.inputChannels;
-      const affine = channels % block === 0 ? readAffine(editor, node, channels, layer.rank) : undefined;
-      if (!affine || channelCount(editor, affine.input) !== channels || !isBlocked(editor, affine.input, block))
-        continue;
+      const channels = shapes.get(output)?.[1];
+      if (use?.node.opType !== 'Conv' || use.index !== 0 || node.opType === 'BatchNormalization') continue;
+      const affine = typeof channels === 'number' ? readAffine(editor, node, channels, IMAGE_RANK) : undefined;
+      if (typeof channels !== 'number' || !affine || shapes.get(affine.input)?.[1] !== channels) continue;
+      if (!isBlocked(editor, affine.input, block, shapes)) continue;
       const constants = [
         affine.scale ?? new Float32Array(channels).fill(1),
         affine.shift ?? new Float32Array(channels),

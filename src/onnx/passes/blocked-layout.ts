@@ -1,6 +1,6 @@
+import type { Dimension } from '../../contracts/signature.js';
 import type { GraphEditor } from '../ir/editor.js';
 import type { Node } from '../ir/graph.js';
-import { readLinearLayer } from './linear-layer.js';
 
 /**
  * Channels that ONNX Runtime's CPU kernels keep together (NCHWc layout, MlasNchwcGetBlockSize): 16 with AVX512F, 8 on other x86,
@@ -34,17 +34,29 @@ function isGatedBy(editor: GraphEditor, node: Node, value: string): boolean {
   return ['HardSigmoid', 'Sigmoid'].includes(producer?.opType ?? '') && producer?.inputs[0] === value;
 }
 
-/** Whether ONNX Runtime will hold the value in its blocked layout: made by a float Conv on images whose channels fill blocks. */
-export function isBlocked(editor: GraphEditor, value: string, block: number): boolean {
+/** A Conv on floats: one between Q/DQ nodes runs in an integer kernel, in another layout. */
+const isFloatConv = (editor: GraphEditor, node: Node) =>
+  node.opType === 'Conv' && editor.producer(node.inputs[0] ?? '')?.opType !== 'DequantizeLinear';
+
+/**
+ * Whether ONNX Runtime will hold the value in its blocked layout: made by a float Conv on images whose channels fill blocks.
+ * @param shapes shapes of values, as `symbolicShapes` gives them
+ */
+export function isBlocked(
+  editor: GraphEditor,
+  value: string,
+  block: number,
+  shapes: ReadonlyMap<string, readonly Dimension[]>,
+): boolean {
   const node = editor.producer(value);
-  if (node?.domain !== '') return false;
-  if (node.opType === 'Conv') {
-    const layer = readLinearLayer(editor, node);
-    return layer !== undefined && layer.rank === 4 && layer.outputChannels % block === 0;
-  }
+  const shape = shapes.get(value);
+  const channels = shape?.[1];
+  if (node?.domain !== '' || shape?.length !== 4 || typeof channels !== 'number' || channels % block !== 0)
+    return false;
+  if (isFloatConv(editor, node)) return true;
   const [first = ''] = node.inputs;
-  if (KEEP_LAYOUT.has(node.opType)) return isBlocked(editor, first, block);
-  if (node.opType === 'Add') return node.inputs.every((input) => isBlocked(editor, input, block));
+  if (KEEP_LAYOUT.has(node.opType)) return isBlocked(editor, first, block, shapes);
+  if (node.opType === 'Add') return node.inputs.every((input) => isBlocked(editor, input, block, shapes));
   const gated = node.opType === 'Mul' ? node.inputs.find((input) => isGatedBy(editor, node, input)) : undefined;
-  return gated !== undefined && isBlocked(editor, gated, block);
+  return gated !== undefined && isBlocked(editor, gated, block, shapes);
 }

@@ -62,7 +62,7 @@ const broadcast: Rule = (_, inputs) => {
   return result;
 };
 
-/** Output shape of the operators that convolutional networks are made of; of all others nothing is said. */
+/** Output shape of the operators that convolutional networks are made of; of all others, nothing is said. */
 const RULES: Readonly<Record<string, Rule>> = {
   Conv: conv,
   AveragePool: pool,
@@ -73,6 +73,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(
     [
       'BatchNormalization',
+      'Cast',
       'Clip',
       'DequantizeLinear',
       'HardSigmoid',

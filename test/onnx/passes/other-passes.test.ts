@@ -131,6 +131,27 @@ const OTHERS: readonly Case[] = [
     }),
   },
   {
+    name: 'an Add between Convs whose weights are stored in INT8',
+    pass: affineInBlockedLayout(8),
+    changes: 1,
+    build: (draw) => ({
+      constants: {
+        ...second(draw),
+        stored: { dtype: 'int8', dims: [8, 4, 3, 3], bytes: Uint8Array.from({ length: 288 }, (_, i) => i) },
+        scale: draw([8, 1, 1, 1]),
+        c: draw([]),
+      },
+      nodes: [
+        node('Cast', ['stored'], ['whole'], { attributes: { to: 1 } }),
+        node('Mul', ['whole', 'scale'], ['weight']),
+        conv('x', 'a', {}, 'weight'),
+        relu,
+        node('Add', ['r', 'c'], ['h']),
+        consumer({ pads: [1, 1, 1, 1] }),
+      ],
+    }),
+  },
+  {
     name: 'not an Add between Convs of half a block',
     pass: affineInBlockedLayout(16),
     changes: 0,
