@@ -12,17 +12,20 @@ import {
   REQUEST_TIMEOUT_MS,
 } from '../security/limits.js';
 import type { App } from './app-type.js';
+import { answerClientError } from './client-error.js';
 import { authentication } from './plugins/authentication.js';
+import { draining } from './plugins/draining.js';
 import { jsonBody } from './plugins/json-body.js';
 import { openapi } from './plugins/openapi.js';
 import { pressure } from './plugins/pressure.js';
-import { problems } from './plugins/problems.js';
+import { problems, sendProblem } from './plugins/problems.js';
 import { rateLimit } from './plugins/rate-limit.js';
 import { requestId, requestIdOf } from './plugins/request-id.js';
 import { requestLog } from './plugins/request-log.js';
 import { requestMetrics } from './plugins/request-metrics.js';
 import { securityHeaders } from './plugins/security-headers.js';
 import { slowBody } from './plugins/slow-body.js';
+import { asServiceError } from './problem.js';
 import { routes } from './routes/index.js';
 import type { Services } from './services.js';
 import { validatorCompiler } from './validation.js';
@@ -54,12 +57,15 @@ export async function buildApp(options: AppOptions): Promise<App> {
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => sendProblem(asServiceError(error), request, reply),
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   await app.register(problems);
   await app.register(requestId);
   await app.register(requestLog);
+  await app.register(draining);
   await app.register(requestMetrics, { registry });
   await app.register(securityHeaders);
   await app.register(openapi);

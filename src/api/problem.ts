@@ -12,6 +12,7 @@ const TRANSLATED: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed_request', 'The body is not as long as Content-Length says.'],
   FST_ERR_HANDLER_TIMEOUT: ['unavailable', 'The answer took too long. Try again in a moment.'],
   FST_ERR_BAD_URL: ['malformed_request', 'The path is not a valid URL path.'],
+  FST_ERR_MAX_PARAM_LENGTH: ['not_found', 'There is no object with this id.'],
   FST_PARTS_LIMIT: ['payload_too_large', 'The form has too many parts.'],
   FST_FILES_LIMIT: ['payload_too_large', 'The form has too many files.'],
   FST_FIELDS_LIMIT: ['payload_too_large', 'The form has too many fields.'],

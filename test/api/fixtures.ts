@@ -36,7 +36,7 @@ const DESCRIPTORS: Partial<Record<Tensor['dtype'], string>> = { float32: '<f4', 
 export function npy({ dtype, dims, bytes }: Tensor, descriptor = DESCRIPTORS[dtype] ?? '|V0'): Buffer {
   const shape = `(${dims.map((size) => `${size},`).join(' ')})`;
   const header = `{'descr': '${descriptor}', 'fortran_order': False, 'shape': ${shape}, }`;
-  const padded = header.padEnd(Math.ceil((header.length + 11) / 64) * 64 - 11) + '\n';
+  const padded = `${header.padEnd(Math.ceil((header.length + 11) / 64) * 64 - 11)}\n`;
   const length = Buffer.alloc(2);
   length.writeUInt16LE(padded.length);
   return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), length, Buffer.from(padded, 'latin1'), bytes]);
@@ -59,3 +59,5 @@ export const linearSamples = (samples = 40, value = 0.5): Promise<Buffer> =>
     x: npy(floats(new Float32Array(samples * 4).fill(value), [samples, 4])),
     labels: npy({ dtype: 'int64', dims: [samples], bytes: new Uint8Array(samples * 8) }),
   });
+
+export const ADMIN_KEY = 'an-admin-key-for-tests-only';

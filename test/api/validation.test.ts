@@ -68,7 +68,7 @@ const SPECS: readonly (readonly [string, unknown, readonly (readonly [string, st
   [
     'a long key of metadata',
     { model, steps: [], metadata: { ['k'.repeat(65)]: '' } },
-    [['/metadata/' + 'k'.repeat(65), 'too_big', /at most 64 characters/]],
+    [[`/metadata/${'k'.repeat(65)}`, 'too_big', /at most 64 characters/]],
   ],
 ];
 for (const [name, body, expected] of SPECS) {

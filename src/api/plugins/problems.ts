@@ -9,7 +9,8 @@ import { asServiceError, problemOf } from '../problem.js';
 /** The path of a request without its query, which may hold what nobody should read in a log. */
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '';
 
-function answer(error: ServiceError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** Answers a request with an error of the catalogue. */
+export function sendProblem(error: ServiceError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { status, retryable } = error.entry;
   if (status >= 500) request.log.error({ err: error.context.cause ?? error, code: error.code }, 'request failed');
   const retryAfter = error.context.retryAfter ?? (retryable && status >= 429 ? UNAVAILABLE_RETRY_SECONDS : undefined);
@@ -18,6 +19,7 @@ function answer(error: ServiceError, request: FastifyRequest, reply: FastifyRepl
   return reply
     .code(status)
     .removeHeader('cache-control')
+    .header('x-request-id', request.id)
     .type('application/problem+json; charset=utf-8')
     .serializer(JSON.stringify)
     .send(problemOf(error, request.id, pathOf(request)));
@@ -32,15 +34,15 @@ export const problems = plugin(
       for (const one of [method].flat()) methods.add(one);
       methodsOf.set(url, methods);
     });
-    app.setErrorHandler((error, request, reply) => answer(asServiceError(error), request, reply));
+    app.setErrorHandler((error, request, reply) => sendProblem(asServiceError(error), request, reply));
     app.setNotFoundHandler((request, reply) => {
       const allowed = [...methodsOf].find(([pattern]) => matches(pattern, pathOf(request)))?.[1];
       if (allowed === undefined) {
-        return answer(new CatalogueError('not_found', 'There is nothing at this path.'), request, reply);
+        return sendProblem(new CatalogueError('not_found', 'There is nothing at this path.'), request, reply);
       }
       reply.header('allow', [...allowed].sort().join(', '));
       const detail = `${request.method} is not possible here, but ${[...allowed].sort().join(', ')}.`;
-      return answer(new CatalogueError('method_not_allowed', detail), request, reply);
+      return sendProblem(new CatalogueError('method_not_allowed', detail), request, reply);
     });
   },
   { name: 'problems' },

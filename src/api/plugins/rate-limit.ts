@@ -17,7 +17,7 @@ export const rateLimit = plugin(
       keyGenerator: (request) => request.principal?.tenant ?? '',
     });
     app.addHook('onRequest', async (request, reply) => {
-      if (request.principal === null || request.principal.local) return;
+      if (request.principal?.local !== false) return;
       const state = await count(request);
       if (state.isAllowed) return;
       reply.header('ratelimit-policy', `"default";q=${requests};w=${RATE_LIMIT_WINDOW_SECONDS}`);

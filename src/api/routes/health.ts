@@ -5,10 +5,6 @@ import type { Services } from '../services.js';
 /** /livez: the process answers. /readyz: every part that it needs does, and it is not about to end. */
 export async function healthRoutes(app: App, { services }: { readonly services: Services }): Promise<void> {
   const tags = ['Service'];
-  let draining = false;
-  app.addHook('preClose', async () => {
-    draining = true;
-  });
   app.get(
     '/livez',
     {
@@ -30,7 +26,7 @@ export async function healthRoutes(app: App, { services }: { readonly services: 
     },
     async (_request, reply) => {
       const { ready, parts } = await services.readiness();
-      const status = draining ? 'draining' : ready ? 'ready' : 'not_ready';
+      const status = app.draining.aborted ? 'draining' : ready ? 'ready' : 'not_ready';
       return reply.code(status === 'ready' ? 200 : 503).send({ status, parts: { ...parts } });
     },
   );

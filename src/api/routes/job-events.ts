@@ -35,8 +35,6 @@ async function* presented(rows: AsyncGenerator<JobEventRow, void>): AsyncGenerat
 export async function jobEventRoutes(app: App, { services, pingMs = SSE_PING_MS }: Options): Promise<void> {
   const { queries } = services.database;
   const streams = new StreamCounter();
-  const closing = new AbortController();
-  app.addHook('preClose', async () => closing.abort());
   app.get(
     '/v1/jobs/:id/events',
     {
@@ -73,13 +71,15 @@ export async function jobEventRoutes(app: App, { services, pingMs = SSE_PING_MS 
       // Before the stream begins: a job that is not there is a 404, not a stream that breaks.
       await getJob(queries, tenant, id);
       if (!streams.open(tenant)) throw new ServiceError('rate_limited', 'Too many event streams are open. Close some.');
-      const signal = AbortSignal.any([clientGone(reply), closing.signal]);
+      const signal = AbortSignal.any([clientGone(reply), app.draining]);
       reply.raw.once('close', () => streams.close(tenant));
       const events = presented(followEvents(services, tenant, id, request.headers['last-event-id'] ?? after, signal));
       reply.headers({
         'content-type': `${STREAM}; charset=utf-8`,
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',
+        // The headers leave before anybody knows how long it lasts; a shutdown must not wait for the idle connection.
+        connection: 'close',
       });
       return reply.send(Readable.from(eventStream(events, pingMs)) as never);
     },

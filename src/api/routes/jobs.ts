@@ -130,7 +130,7 @@ export async function jobRoutes(app: App, { services }: { readonly services: Ser
               services,
               tenant,
               request.params.id,
-              AbortSignal.any([clientGone(reply), AbortSignal.timeout(seconds * 1000)]),
+              AbortSignal.any([clientGone(reply), app.draining, AbortSignal.timeout(seconds * 1000)]),
             );
       const job = await readJob(database.queries, row);
       if (seconds !== null) reply.header('preference-applied', `wait=${seconds}`);
