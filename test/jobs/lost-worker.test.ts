@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { JobsContext } from '../../src/jobs/context.js';
 import { LEASE_MS } from '../../src/jobs/limits.js';
@@ -9,6 +6,7 @@ import { openQueue } from '../../src/jobs/open-queue.js';
 import { getJob } from '../../src/jobs/read-jobs.js';
 import { createLogger } from '../../src/platform/logger.js';
 import { openDatabase } from '../../src/storage/database.js';
+import { makeDataFolder } from '../harness/data-folder.js';
 import { skipWithoutPostgres, startPostgres, type TestPostgres } from '../harness/postgres.js';
 import { skipWithoutRedis, startRedis, type TestRedis } from '../harness/redis.js';
 import { startWorkerProcess } from './child.js';
@@ -69,7 +67,8 @@ for (const queueOn of ['PostgreSQL', 'Redis'] as const) {
 
 describe('an embedded process that was killed', () => {
   it('works on at its next start, without waiting for any lock or lease', async (t) => {
-    const dataDir = await mkdtemp(join(tmpdir(), 'modelpress-data-'));
+    const folder = await makeDataFolder();
+    const dataDir = folder.path;
     const child = startWorkerProcess(t, { dataDir, jobs: 5, leaseMs: LEASE_MS });
     const claimed = await child.says('claimed');
     await child.kill('SIGKILL');
@@ -88,7 +87,7 @@ describe('an embedded process that was killed', () => {
       await context.queue.close();
       await context.signals.close();
       await database.close();
-      await rm(dataDir, { recursive: true, force: true });
+      await folder.remove();
     });
     await allSucceedOnce(context, jobs);
     assert.ok(Date.now() - started < LEASE_MS, `took ${Date.now() - started} ms`);

@@ -9,6 +9,7 @@ import { acceptJob } from '../../src/jobs/accept-job.js';
 import { claimStep, finishJob, renewLease } from '../../src/jobs/attempts.js';
 import { openQueue } from '../../src/jobs/open-queue.js';
 import { startReconciler } from '../../src/jobs/reconciler.js';
+import { ServiceError } from '../../src/platform/errors.js';
 import { createLogger } from '../../src/platform/logger.js';
 import { openDatabase } from '../../src/storage/database.js';
 import { ALICE, aModel, aSpec } from './fixtures.js';
@@ -26,6 +27,10 @@ const settings = z
   })
   .parse(JSON.parse(process.argv[2] ?? '{}'));
 const say = (line: string) => process.stdout.write(`${line}\n`);
+
+const unlessAway = (error: unknown): void => {
+  if (!(error instanceof ServiceError && error.code === 'unavailable')) throw error;
+};
 
 const logger = createLogger('worker', 'silent');
 const database = await openDatabase({ databaseUrl: settings.databaseUrl, dataDir: settings.dataDir }, logger);
@@ -51,9 +56,15 @@ queue.consume('quantize', 1, async (delivery) => {
     finishing = true;
   });
   while (!finishing) {
-    await renewLease(context, claimed.attempt, 1, settings.leaseMs);
+    // A connection that was cut while the process was stopped is replaced at the next beat.
+    await renewLease(context, claimed.attempt, 1, settings.leaseMs).catch(unlessAway);
     await sleep(100);
   }
-  say(`outcome ${await finishJob(context, claimed.attempt, { ...ENDED, artifacts: [RESULT] })}`);
+  for (;;) {
+    const outcome = await finishJob(context, claimed.attempt, { ...ENDED, artifacts: [RESULT] }).catch(unlessAway);
+    if (outcome === undefined) continue;
+    say(`outcome ${outcome}`);
+    break;
+  }
   return 'done';
 });
