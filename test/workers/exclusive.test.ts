@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { until } from '../jobs/until.js';
 import { classifier, endless } from './models.js';
-import { engineOf, isStopped } from './processes.js';
+import { enginesOf, isStopped } from './processes.js';
 import { TestService } from './service.js';
 
 let service: TestService;
@@ -15,7 +15,7 @@ test('while one engine is timed, its sibling stands still, and its clock with it
   const { client } = service;
   const neighbour = await client.submit({ model: await client.upload(endless()), steps: [] });
   await client.until(neighbour, ({ progress }) => progress?.phase === 'scoring');
-  const [pid = 0] = engineOf(service.dataDir, neighbour);
+  const [pid = 0] = enginesOf(service.dataDir, neighbour);
 
   const evaluate = { samples: 8, latency: { runs: 10_000 } };
   const timed = await client.submit({ model: await client.upload(classifier()), steps: [], evaluate });

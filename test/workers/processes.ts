@@ -18,16 +18,19 @@ function processes(): ProcessEntry[] {
 
 export const isAlive = (pid: number): boolean => processes().some((entry) => entry.pid === pid);
 
-/** The engines whose scratch folder lies below a folder, and whatever else was started with it as an argument. */
-export const enginesBelow = (folder: string): number[] =>
-  processes()
-    .filter((entry) => entry.arguments.includes(`${folder}/`) && entry.arguments.includes('engine.js'))
-    .map(({ pid }) => pid);
+/** The engines whose scratch folder lies below a folder, and the job that each works for. */
+export const runningEngines = (folder: string): { readonly pid: number; readonly job: string }[] =>
+  processes().flatMap(({ pid, arguments: args }) => {
+    const [, job] = /\/(job_\w+)-\d+( |$)/.exec(args) ?? [];
+    return job !== undefined && args.includes(`${folder}/`) ? [{ pid, job }] : [];
+  });
+
+export const enginesBelow = (folder: string): number[] => runningEngines(folder).map(({ pid }) => pid);
 
 /** The engines of one job. */
-export const engineOf = (folder: string, job: string): number[] =>
-  processes()
-    .filter((entry) => entry.arguments.includes(`${folder}/`) && entry.arguments.includes(`/${job}-`))
+export const enginesOf = (folder: string, wanted: string): number[] =>
+  runningEngines(folder)
+    .filter(({ job }) => job === wanted)
     .map(({ pid }) => pid);
 
 /** Whether a process has been stopped by a signal. */

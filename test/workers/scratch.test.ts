@@ -15,6 +15,7 @@ const data = mkdtempSync(join(tmpdir(), 'modelpress-scratch-'));
 after(() => rmSync(data, { recursive: true, force: true }));
 const root = scratchRoot(data);
 const job = `job_${'0'.repeat(26)}`;
+const other = `job_${'1'.repeat(26)}`;
 
 describe('scratch folders', () => {
   test('are empty when made, whatever lay there', async () => {
@@ -26,13 +27,21 @@ describe('scratch folders', () => {
     assert.deepEqual(readdirSync(root), []);
   });
 
+  test("of a job's earlier attempts go when the next one begins", async () => {
+    await makeScratch(root, { job, attempt: 1 });
+    await makeScratch(root, { job: other, attempt: 1 });
+    const folder = await makeScratch(root, { job, attempt: 2 });
+    assert.deepEqual(readdirSync(root).sort(), [`${job}-2`, `${other}-1`]);
+    await removeScratch(folder);
+  });
+
   test('of dead attempts go, with everything else that lies there; live ones stay', async () => {
     await makeScratch(root, { job, attempt: 1 });
-    await makeScratch(root, { job, attempt: 2 });
+    await makeScratch(root, { job: other, attempt: 2 });
     mkdirSync(join(root, 'stray'));
     writeFileSync(join(root, 'stray', 'file'), '');
     await sweepScratch(root, async ({ attempt }) => attempt === 2);
-    assert.deepEqual(readdirSync(root), [`${job}-2`]);
+    assert.deepEqual(readdirSync(root), [`${other}-2`]);
   });
 
   test('are measured with everything below', async () => {

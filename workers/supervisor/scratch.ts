@@ -13,11 +13,16 @@ const FOLDER = /^(job_[0-9a-z]{26})-(\d+)$/;
 /** The folder of all scratch folders. */
 export const scratchRoot = (dataDir: string): string => join(dataDir, 'scratch');
 
-/** Makes an empty scratch folder, readable by us alone. */
+/**
+ * Makes an empty scratch folder, readable by us alone, and removes those of the job's earlier attempts: whoever worked in one has
+ * been overtaken.
+ */
 export async function makeScratch(root: string, name: AttemptName): Promise<string> {
   const folder = join(root, `${name.job}-${name.attempt}`);
   await mkdir(root, { recursive: true });
-  await rm(folder, { recursive: true, force: true });
+  for (const entry of await readdir(root)) {
+    if (FOLDER.exec(entry)?.[1] === name.job) await removeScratch(join(root, entry));
+  }
   await mkdir(folder, { mode: 0o700 });
   return folder;
 }
