@@ -9,7 +9,8 @@ const INTEGER_KERNELS: Readonly<Record<string, readonly string[]>> = {
   MatMulIntegerToFloat: ['MatMul', 'MatMulInteger'],
   DynamicQuantizeMatMul: ['MatMul', 'MatMulInteger'],
   MatMulNBits: ['MatMul', 'MatMulNBits'],
-  QGemm: ['Gemm'],
+  // ONNX Runtime first makes a Gemm of a MatMul and the Add of its bias.
+  QGemm: ['Gemm', 'MatMul'],
   QLinearAdd: ['Add'],
   QLinearMul: ['Mul'],
   QLinearConcat: ['Concat'],

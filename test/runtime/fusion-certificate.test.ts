@@ -94,6 +94,25 @@ const CASES: readonly Case[] = [
     dequantizeLinear: 0,
   },
   {
+    name: 'MatMul and the Add of its bias, which ONNX Runtime makes a Gemm of',
+    model: smallModel({
+      nodes: [
+        ...quantize('x', 'x'),
+        weight('matrix'),
+        node('MatMul', ['x_dq', 'matrix_dq'], ['m'], { name: 'product' }),
+        node('Add', ['m', 'bias'], ['a']),
+        ...quantize('a', 'a'),
+        node('Identity', ['a_dq'], ['y']),
+      ],
+      inputs: { x: rows },
+      outputs: { y: rows },
+      constants: { ...CONSTANTS, bias: floats(new Float32Array(CHANNELS).fill(1)) },
+    }),
+    kernels: { product: 'QGemm' },
+    quantizeLinear: 1,
+    dequantizeLinear: 1,
+  },
+  {
     name: 'dynamic quantization as it is spelled out',
     model: smallModel({
       nodes: [
