@@ -18,10 +18,14 @@ export interface TestStack {
   stop(): Promise<void>;
 }
 
-async function openStack(opening: Promise<TestDatabase>, redisUrl: string | undefined): Promise<TestStack> {
+async function openStack(
+  opening: Promise<TestDatabase>,
+  redisUrl: string | undefined,
+  timing: ConsumerTiming,
+): Promise<TestStack> {
   const { database, stop } = await opening;
   const another = () => {
-    const { queue, signals } = openQueue(redisUrl, database.pool, logger, QUICK);
+    const { queue, signals } = openQueue(redisUrl, database.pool, logger, timing);
     const close = async (): Promise<void> => {
       await queue.close();
       await signals.close();
@@ -40,17 +44,25 @@ async function openStack(opening: Promise<TestDatabase>, redisUrl: string | unde
 }
 
 /** Every combination that the conformance suites run on. */
-export const STACKS: readonly { name: string; skip: string | false; open: () => Promise<TestStack> }[] = [
-  { name: 'embedded', skip: false, open: () => openStack(openEmbeddedForTest(), undefined) },
-  { name: 'PostgreSQL', skip: skipWithoutPostgres, open: () => openStack(openServerForTest(), undefined) },
+export const STACKS: readonly {
+  name: string;
+  skip: string | false;
+  open: (timing?: ConsumerTiming) => Promise<TestStack>;
+}[] = [
+  { name: 'embedded', skip: false, open: (timing = QUICK) => openStack(openEmbeddedForTest(), undefined, timing) },
+  {
+    name: 'PostgreSQL',
+    skip: skipWithoutPostgres,
+    open: (timing = QUICK) => openStack(openServerForTest(), undefined, timing),
+  },
   {
     name: 'Redis',
     skip: skipWithoutRedis,
-    open: async () => {
+    open: async (timing = QUICK) => {
       const redis = await startRedis();
       // Records on a server, as in production, where one can be had.
       const records = skipWithoutPostgres ? openEmbeddedForTest() : openServerForTest();
-      const stack = await openStack(records, redis.url);
+      const stack = await openStack(records, redis.url, timing);
       return {
         ...stack,
         stop: async () => {
