@@ -8,13 +8,16 @@ export type Shapes = ReadonlyMap<string, { readonly dims: readonly number[] }>;
 
 const product = (dims: readonly number[]) => dims.reduce((total, dim) => total * dim, 1);
 
+/** Layers that see the input itself: their error is felt by all others, and they gain nothing. */
+const FEW_CHANNELS = 8;
+
 function convolution(node: Node, { tensor: { dims } }: WeightOperand, shapes: Shapes): Workload {
   const [n = 1, channels = 1, ...kernel] = dims;
   const output = shapes.get(node.outputs[0] ?? '')?.dims;
   const positions = product(kernel);
-  const grouped = intAttribute(node, 'group', 1) > 1;
+  const few = intAttribute(node, 'group', 1) > 1 || channels < FEW_CHANNELS;
   return {
-    kind: grouped ? 'grouped' : positions === 1 ? 'pointwise' : 'convolution',
+    kind: few ? 'few_channels' : kernel.length === 1 ? 'sequence' : positions === 1 ? 'pointwise' : 'convolution',
     k: channels * positions,
     n,
     rows: output ? product(output.slice(2)) * (output[0] ?? 1) : null,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { cpuClass, nodesThatPay, type Workload } from '../../src/quantization/what-pays.js';
 
 const pointwise = (k: number, n: number, rows: number): Workload => ({ kind: 'pointwise', k, n, rows });
-const grouped: Workload = { kind: 'grouped', k: 25, n: 240, rows: 240 };
+const grouped: Workload = { kind: 'few_channels', k: 25, n: 240, rows: 240 };
 const chosen = (layers: Record<string, Workload>, cpu: 'vnni' | 'avx2') => [
   ...nodesThatPay(new Map(Object.entries(layers)), cpu),
 ];
