@@ -1,0 +1,79 @@
+import type { Graph, Node } from '../onnx/ir/graph.js';
+import { ServiceError } from '../platform/errors.js';
+import { Emitter, type KnownValue } from './emitter.js';
+import { GRADIENT_RULES } from './rules/index.js';
+
+export interface BackwardOptions {
+  /** Type and shape of every value of the graph, inputs included. */
+  readonly values: ReadonlyMap<string, KnownValue>;
+  /** Where the walk starts: the gradient value (already in the graph) by each output value. */
+  readonly seeds: ReadonlyMap<string, string>;
+  /** Values whose gradients are wanted: weights, or inputs. */
+  readonly wanted: readonly string[];
+}
+
+/** Every value that depends on one of `wanted`; nothing else needs a gradient. */
+function dependents(graph: Graph, wanted: readonly string[]): Set<string> {
+  const found = new Set(wanted);
+  for (const node of graph.nodes)
+    if (node.inputs.some((input) => found.has(input))) for (const output of node.outputs) found.add(output);
+  return found;
+}
+
+/**
+ * Reverse-mode differentiation: walks the nodes from the last to the first, applies each operator's rule, and adds up the
+ * gradients of a value that is read more than once. Appends the gradient nodes to the graph.
+ * @returns the gradient value by each wanted value; a wanted value on which no seed depends is absent.
+ * @throws ServiceError unsupported_operator naming the first node that has no rule.
+ */
+export function backward(graph: Graph, options: BackwardOptions): Map<string, string> {
+  const emit = new Emitter(options.values, graph.initializers);
+  const live = dependents(graph, options.wanted);
+  const contributions = new Map<string, string[]>([...options.seeds].map(([value, seed]) => [value, [seed]]));
+  const gradientOf = (value: string): string | undefined => {
+    const terms = contributions.get(value);
+    if (!terms || terms.length === 0) return undefined;
+    const total = terms.length === 1 ? terms[0] : emit.op('Sum', terms);
+    contributions.set(value, [total ?? '']);
+    return total;
+  };
+
+  for (const node of [...graph.nodes].reverse()) {
+    if (!node.inputs.some((input) => live.has(input))) continue;
+    const gradients = node.outputs.map((output) => (output === '' ? undefined : gradientOf(output)));
+    const gradient = gradients.find((found) => found !== undefined);
+    if (gradient === undefined) continue;
+    const needs = (index: number) => live.has(node.inputs[index] ?? '');
+    ruleFor(node)({ node, gradient, gradients, emit, needs }).forEach((term, index) => {
+      const input = node.inputs[index] ?? '';
+      if (term === undefined || !needs(index)) return;
+      const terms = contributions.get(input);
+      if (terms) terms.push(term);
+      else contributions.set(input, [term]);
+    });
+  }
+  const result = new Map<string, string>();
+  for (const value of options.wanted) {
+    const gradient = gradientOf(value);
+    if (gradient !== undefined) result.set(value, gradient);
+  }
+  graph.nodes.push(...emit.nodes);
+  for (const [name, constant] of emit.constants) graph.initializers.set(name, constant);
+  return result;
+}
+
+function ruleFor(node: Node) {
+  const rule =
+    node.domain === '' && Object.hasOwn(GRADIENT_RULES, node.opType) ? GRADIENT_RULES[node.opType] : undefined;
+  if (!rule) {
+    throw new ServiceError(
+      'unsupported_operator',
+      `The operator ${node.opType} has no gradient, so nothing before it can be trained.`,
+      {
+        node: { name: node.name, op_type: node.opType },
+        hint: 'Freeze the weights before this node, or give a student without it.',
+      },
+    );
+  }
+  return rule;
+}

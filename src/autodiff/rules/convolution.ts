@@ -1,0 +1,192 @@
+import type { Emitter } from '../emitter.js';
+import type { GradientRule, RuleTable } from '../rule.js';
+import { kernelOffsets, outputPadding, type Window, windowOf } from '../window.js';
+
+interface Convolution extends Window {
+  readonly x: string;
+  readonly weights: string;
+  readonly g: string;
+  readonly xDims: readonly number[];
+  readonly wDims: readonly number[];
+  readonly gDims: readonly number[];
+}
+
+const spatialProduct = (dims: readonly number[]) => dims.slice(2).reduce((a, b) => a * b, 1);
+
+/** By the input: the transposed convolution of g with the same weights. */
+function inputGradient(emit: Emitter, c: Convolution): string {
+  const plain = c.group === 1 && [...c.strides, ...c.dilations].every((s) => s === 1);
+  const fits = c.kernel.every((k, i) => k - 1 >= (c.before[i] ?? 0) && k - 1 >= (c.after[i] ?? 0));
+  return plain && fits ? flippedConvolution(emit, c) : transposedConvolution(emit, c);
+}
+
+/** With stride 1 it is an ordinary convolution with mirrored weights, which has the faster kernel. */
+function flippedConvolution(emit: Emitter, c: Convolution): string {
+  const axes = c.kernel.map((_, i) => i + 2);
+  const swapped = emit.transpose(c.weights, [1, 0, ...axes]);
+  const ends = emit.shape(axes.map(() => -(2 ** 31)));
+  const starts = emit.shape(axes.map(() => -1));
+  const mirrored = c.kernel.every((k) => k === 1)
+    ? swapped
+    : emit.op('Slice', [swapped, starts, ends, emit.shape(axes), starts]);
+  const margin = (pads: readonly number[]) => c.kernel.map((k, i) => k - 1 - (pads[i] ?? 0));
+  return emit.op('Conv', [c.g, mirrored], {
+    kernel_shape: [...c.kernel],
+    pads: [...margin(c.before), ...margin(c.after)],
+  });
+}
+
+function transposedConvolution(emit: Emitter, c: Convolution): string {
+  return emit.op('ConvTranspose', [c.g, c.weights], {
+    kernel_shape: [...c.kernel],
+    strides: [...c.strides],
+    dilations: [...c.dilations],
+    pads: [...c.before, ...c.after],
+    group: c.group,
+    output_padding: outputPadding(c, c.xDims.slice(2)),
+  });
+}
+
+/** The padded input as each kernel offset sees it: one strided slice per offset, in the shape of the output. */
+function offsetSlices(emit: Emitter, c: Convolution): string[] {
+  const rank = c.kernel.length;
+  const pads = [0, 0, ...c.before, 0, 0, ...c.after];
+  const padded = pads.some((pad) => pad !== 0) ? emit.op('Pad', [c.x, emit.shape(pads)]) : c.x;
+  const axes = emit.shape(Array.from({ length: rank }, (_, i) => i + 2));
+  return kernelOffsets(c.kernel).map((offset) => {
+    const starts = offset.map((o, i) => o * (c.dilations[i] ?? 1));
+    const ends = starts.map((start, i) => start + ((c.gDims[i + 2] ?? 1) - 1) * (c.strides[i] ?? 1) + 1);
+    return emit.op('Slice', [padded, emit.shape(starts), emit.shape(ends), axes, emit.shape(c.strides)]);
+  });
+}
+
+/** Σ over samples of G [N, M, L] · Sᵀ [N, L, C]. */
+const summedProduct = (emit: Emitter, g: string, slice: string) =>
+  emit.sum(emit.matmul(g, slice, { transB: true }), [0], false);
+
+/** Input channels up to which one product over all offsets beats a product per offset. */
+const FEW_CHANNELS = 8;
+
+/** One group: slices of the input times g, as matrix products. */
+function denseWeightGradient(emit: Emitter, c: Convolution): string {
+  const [n = 1, m = 1] = c.gDims;
+  const channels = c.xDims[1] ?? 1;
+  const positions = spatialProduct(c.gDims);
+  const g = emit.reshape(c.g, [n, m, positions]);
+  const offsets = kernelOffsets(c.kernel).length;
+  if (offsets === 1 && [...c.strides].every((s) => s === 1) && [...c.before, ...c.after].every((pad) => pad === 0)) {
+    return emit.reshape(summedProduct(emit, g, emit.reshape(c.x, [n, channels, positions])), c.wDims);
+  }
+  const slices = offsetSlices(emit, c).map((slice) => emit.reshape(slice, [n, channels, positions]));
+  const back = [1, 2, 0];
+  if (channels <= FEW_CHANNELS) {
+    const product = summedProduct(
+      emit,
+      g,
+      slices.length === 1 ? (slices[0] ?? '') : emit.op('Concat', slices, { axis: 1 }),
+    );
+    return emit.reshape(emit.transpose(emit.reshape(product, [m, offsets, channels]), [0, 2, 1]), c.wDims);
+  }
+  const products = slices.map((slice) => emit.reshape(summedProduct(emit, g, slice), [1, m, channels]));
+  return emit.reshape(
+    emit.transpose(products.length === 1 ? (products[0] ?? '') : emit.op('Concat', products, { axis: 0 }), back),
+    c.wDims,
+  );
+}
+
+/** One filter per channel: an element-wise product and a sum for each offset. */
+function depthwiseWeightGradient(emit: Emitter, c: Convolution): string {
+  const axes = [0, ...c.kernel.map((_, i) => i + 2)];
+  const sums = offsetSlices(emit, c).map((slice) => emit.reshape(emit.sum(emit.mul(slice, c.g), axes, false), [-1, 1]));
+  return emit.reshape(sums.length === 1 ? (sums[0] ?? '') : emit.op('Concat', sums, { axis: 1 }), c.wDims);
+}
+
+/**
+ * Any groups: the convolution with samples and channels swapped, X as [C/G, G·N, …] and g as its filters, where strides and
+ * dilations change places. An end of the input that no window reached is cut off first.
+ */
+function groupedWeightGradient(emit: Emitter, c: Convolution): string {
+  const [n = 1, m = 1] = c.gDims;
+  const channels = (c.xDims[1] ?? 1) / c.group;
+  const spatial = c.kernel.map((_, i) => i + 2);
+  const ends = c.kernel.map(
+    (k, i) =>
+      (c.dilations[i] ?? 1) * (k - 1) +
+      (c.strides[i] ?? 1) * ((c.gDims[i + 2] ?? 1) - 1) +
+      1 -
+      (c.xDims[i + 2] ?? 1) -
+      (c.before[i] ?? 0),
+  );
+  const cut = ends.some((end) => end < 0)
+    ? emit.op('Pad', [c.x, emit.shape([0, 0, ...spatial.map(() => 0), 0, 0, ...ends.map((end) => Math.min(0, end))])])
+    : c.x;
+  const sizes = spatial.map((axis, i) => (c.xDims[axis] ?? 1) + Math.min(0, ends[i] ?? 0));
+  const grouped = emit.transpose(emit.reshape(cut, [n, c.group, channels, ...sizes]), [
+    2,
+    1,
+    0,
+    ...spatial.map((axis) => axis + 1),
+  ]);
+  const product = emit.op(
+    'Conv',
+    [emit.reshape(grouped, [channels, c.group * n, ...sizes]), emit.transpose(c.g, [1, 0, ...spatial])],
+    {
+      strides: [...c.dilations],
+      dilations: [...c.strides],
+      pads: [...c.before, ...ends.map((end) => Math.max(0, end))],
+      group: c.group,
+    },
+  );
+  return emit.reshape(emit.transpose(product, [1, 0, ...spatial]), [m, channels, ...c.kernel]);
+}
+
+function weightGradient(emit: Emitter, c: Convolution): string {
+  if (c.group === 1) return denseWeightGradient(emit, c);
+  return c.group === c.xDims[1] && c.group === c.gDims[1]
+    ? depthwiseWeightGradient(emit, c)
+    : groupedWeightGradient(emit, c);
+}
+
+const biasGradient = (emit: Emitter, g: string, rank: number) =>
+  emit.sum(g, [0, ...Array.from({ length: rank }, (_, i) => i + 2)], false);
+
+const convolution: GradientRule = ({ node, gradient, emit, needs }) => {
+  const [x = '', weights = '', bias = ''] = node.inputs;
+  const [xDims, wDims, gDims] = [emit.dims(x), emit.dims(weights), emit.dims(node.outputs[0] ?? '')];
+  const c = {
+    ...windowOf(node, wDims.slice(2), xDims.slice(2), gDims.slice(2)),
+    x,
+    weights,
+    g: gradient,
+    xDims,
+    wDims,
+    gDims,
+  };
+  return [
+    needs(0) ? inputGradient(emit, c) : undefined,
+    needs(1) ? weightGradient(emit, c) : undefined,
+    bias !== '' && needs(2) ? biasGradient(emit, gradient, c.kernel.length) : undefined,
+  ];
+};
+
+/** Y = ConvTranspose(X, W) is the input gradient of a convolution from Y to X: by X it is that convolution, by W its weight gradient. */
+const transposed: GradientRule = ({ node, gradient, emit, needs }) => {
+  const [x = '', weights = '', bias = ''] = node.inputs;
+  const [xDims, wDims, yDims] = [emit.dims(x), emit.dims(weights), emit.dims(node.outputs[0] ?? '')];
+  const window = windowOf(node, wDims.slice(2), yDims.slice(2), xDims.slice(2));
+  const attributes = {
+    kernel_shape: [...window.kernel],
+    strides: [...window.strides],
+    dilations: [...window.dilations],
+    pads: [...window.before, ...window.after],
+    group: window.group,
+  };
+  const forward: Convolution = { ...window, x: gradient, weights, g: x, xDims: yDims, wDims, gDims: xDims };
+  return [
+    needs(0) ? emit.op('Conv', [gradient, weights], attributes) : undefined,
+    needs(1) ? weightGradient(emit, forward) : undefined,
+    bias !== '' && needs(2) ? biasGradient(emit, gradient, window.kernel.length) : undefined,
+  ];
+};
+
+export const convolutionRules: RuleTable = { Conv: convolution, ConvTranspose: transposed };

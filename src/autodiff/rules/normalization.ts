@@ -1,0 +1,136 @@
+import { floatAttribute, intAttribute, type Node } from '../../onnx/ir/graph.js';
+import { fromFront } from '../axes.js';
+import { unbroadcast } from '../broadcast.js';
+import type { Emitter } from '../emitter.js';
+import type { GradientRule, RuleTable } from '../rule.js';
+
+const EPSILON = 1e-5;
+
+/** Mean and inverse standard deviation over `axes`, with these axes kept. */
+function moments(
+  emit: Emitter,
+  x: string,
+  axes: readonly number[],
+  epsilon: number,
+): { mean: string; inverse: string } {
+  const mean = emit.mean(x, axes, true);
+  const centred = emit.sub(x, mean);
+  const variance = emit.mean(emit.mul(centred, centred), axes, true);
+  return { mean, inverse: inverseDeviation(emit, variance, epsilon) };
+}
+
+const inverseDeviation = (emit: Emitter, variance: string, epsilon: number) =>
+  emit.op('Reciprocal', [emit.op('Sqrt', [emit.add(variance, emit.scalar(epsilon))])]);
+
+/**
+ * Gradient by x of x̂ = (x − mean) · inverse over `axes`, where mean and deviation depend on x:
+ * dx = inverse · (ĝ − mean ĝ − x̂ · mean(ĝ · x̂)), ĝ the gradient by x̂ (Ioffe and Szegedy 2015, section 3).
+ */
+function normalizedGradient(
+  emit: Emitter,
+  normalized: string,
+  g: string,
+  inverse: string,
+  axes: readonly number[],
+): string {
+  const projected = emit.mul(normalized, emit.mean(emit.mul(g, normalized), axes, true));
+  return emit.mul(inverse, emit.sub(emit.sub(g, emit.mean(g, axes, true)), projected));
+}
+
+/** Axes of a rank but these. */
+const allBut = (rank: number, kept: readonly number[]) =>
+  Array.from({ length: rank }, (_, axis) => axis).filter((axis) => !kept.includes(axis));
+
+/** A per-channel vector as [1, C, 1, …] beside a value of this rank. */
+const perChannel = (emit: Emitter, vector: string, rank: number) =>
+  emit.reshape(vector, [1, -1, ...Array.from({ length: rank - 2 }, () => 1)]);
+
+const layerNormalization: GradientRule = ({ node, gradient, emit, needs }) => {
+  const [x = '', scale = '', bias = ''] = node.inputs;
+  const dims = emit.dims(x);
+  const first = fromFront(intAttribute(node, 'axis', -1), dims.length);
+  const axes = dims.flatMap((_, axis) => (axis < first ? [] : [axis]));
+  const [, meanOutput = '', inverseOutput = ''] = node.outputs;
+  const { mean, inverse } =
+    meanOutput !== '' && inverseOutput !== ''
+      ? { mean: meanOutput, inverse: inverseOutput }
+      : moments(emit, x, axes, floatAttribute(node, 'epsilon', EPSILON));
+  const normalized = emit.mul(emit.sub(x, mean), inverse);
+  return [
+    needs(0) ? normalizedGradient(emit, normalized, emit.mul(gradient, scale), inverse, axes) : undefined,
+    needs(1) ? unbroadcast(emit, emit.mul(gradient, normalized), dims, emit.dims(scale)) : undefined,
+    bias !== '' && needs(2) ? unbroadcast(emit, gradient, dims, emit.dims(bias)) : undefined,
+  ];
+};
+
+/** Statistics of the batch when training_mode is 1; frozen running statistics, constants of x, when it is 0. */
+const batchNormalization: GradientRule = ({ node, gradient, emit, needs }) => {
+  const [x = '', scale = '', , runningMean = '', runningVariance = ''] = node.inputs;
+  const rank = emit.dims(x).length;
+  const axes = allBut(rank, [1]);
+  const epsilon = floatAttribute(node, 'epsilon', EPSILON);
+  const training = intAttribute(node, 'training_mode', 0) === 1;
+  const { mean, inverse } = training
+    ? moments(emit, x, axes, epsilon)
+    : {
+        mean: perChannel(emit, runningMean, rank),
+        inverse: inverseDeviation(emit, perChannel(emit, runningVariance, rank), epsilon),
+      };
+  const normalized = emit.mul(emit.sub(x, mean), inverse);
+  const byX = () => {
+    const g = emit.mul(gradient, perChannel(emit, scale, rank));
+    return training ? normalizedGradient(emit, normalized, g, inverse, axes) : emit.mul(g, inverse);
+  };
+  return [
+    needs(0) ? byX() : undefined,
+    needs(1) ? emit.sum(emit.mul(gradient, normalized), axes, false) : undefined,
+    needs(2) ? emit.sum(gradient, axes, false) : undefined,
+  ];
+};
+
+const instanceNormalization: GradientRule = ({ node, gradient, emit, needs }) => {
+  const [x = '', scale = ''] = node.inputs;
+  const rank = emit.dims(x).length;
+  const axes = allBut(rank, [0, 1]);
+  const { mean, inverse } = moments(emit, x, axes, floatAttribute(node, 'epsilon', EPSILON));
+  const normalized = emit.mul(emit.sub(x, mean), inverse);
+  const overSamples = allBut(rank, [1]);
+  return [
+    needs(0)
+      ? normalizedGradient(emit, normalized, emit.mul(gradient, perChannel(emit, scale, rank)), inverse, axes)
+      : undefined,
+    needs(1) ? emit.sum(emit.mul(gradient, normalized), overSamples, false) : undefined,
+    needs(2) ? emit.sum(gradient, overSamples, false) : undefined,
+  ];
+};
+
+/** y = x / ‖x‖₂ along an axis: dx = (g − y · Σ g·y) / ‖x‖₂. */
+const lpNormalization: GradientRule = ({ node, gradient, emit }) => {
+  const [x = ''] = node.inputs;
+  if (intAttribute(node, 'p', 2) !== 2) throw new Error('LpNormalization has a gradient for p = 2 only');
+  const axes = [fromFront(intAttribute(node, 'axis', -1), emit.dims(x).length)];
+  const y = node.outputs[0] ?? '';
+  const length = emit.op('ReduceL2', [x, emit.shape(axes)], { keepdims: 1 });
+  return [emit.div(emit.sub(gradient, emit.mul(y, emit.sum(emit.mul(gradient, y), axes, true))), length)];
+};
+
+const softmaxAxis = (emit: Emitter, node: Node) => [
+  fromFront(intAttribute(node, 'axis', -1), emit.dims(node.inputs[0] ?? '').length),
+];
+
+export const normalizationRules: RuleTable = {
+  LayerNormalization: layerNormalization,
+  BatchNormalization: batchNormalization,
+  InstanceNormalization: instanceNormalization,
+  LpNormalization: lpNormalization,
+  /** y · (g − Σ g·y). */
+  Softmax: ({ node, gradient, emit }) => {
+    const y = node.outputs[0] ?? '';
+    return [emit.mul(y, emit.sub(gradient, emit.sum(emit.mul(gradient, y), softmaxAxis(emit, node), true)))];
+  },
+  /** g − eʸ · Σ g. */
+  LogSoftmax: ({ node, gradient, emit }) => {
+    const probabilities = emit.op('Exp', [node.outputs[0] ?? '']);
+    return [emit.sub(gradient, emit.mul(probabilities, emit.sum(gradient, softmaxAxis(emit, node), true)))];
+  },
+};

@@ -1,0 +1,73 @@
+import { intAttribute, intsAttribute } from '../../onnx/ir/graph.js';
+import { floats } from '../../onnx/ir/tensor.js';
+import type { Emitter } from '../emitter.js';
+import type { GradientRule, RuleTable } from '../rule.js';
+import { outputPadding, type Window, windowOf } from '../window.js';
+
+/** Indices count through the whole [N, C, …] value: the gradient of each maximum goes back to its place. */
+const maxPool: GradientRule = ({ node, gradient, emit }) => {
+  const indices = node.outputs[1] ?? '';
+  if (indices === '') throw new Error('MaxPool must give its indices: see trainingForm');
+  const dims = emit.dims(node.inputs[0] ?? '');
+  const elements = dims.reduce((a, b) => a * b, 1);
+  const zeros = emit.op('ConstantOfShape', [emit.shape([elements])]);
+  const scattered = emit.op('ScatterElements', [zeros, emit.reshape(indices, [-1]), emit.reshape(gradient, [-1])], {
+    axis: 0,
+    reduction: 'add',
+  });
+  return [emit.reshape(scattered, dims)];
+};
+
+/** How many elements of the unpadded input each window covers, as [1, 1, …output]. */
+function windowCounts(
+  window: Window,
+  input: readonly number[],
+  output: readonly number[],
+): { values: number[]; dims: number[] } {
+  const perAxis = window.kernel.map((k, i) =>
+    Array.from({ length: output[i] ?? 1 }, (_, position) => {
+      const start = position * (window.strides[i] ?? 1) - (window.before[i] ?? 0);
+      return Array.from({ length: k }, (_, j) => start + j * (window.dilations[i] ?? 1)).filter(
+        (at) => at >= 0 && at < (input[i] ?? 1),
+      ).length;
+    }),
+  );
+  const values = perAxis.reduce<number[]>(
+    (product, counts) => product.flatMap((p) => counts.map((count) => p * count)),
+    [1],
+  );
+  return { values, dims: [1, 1, ...output] };
+}
+
+/** Each window spreads g / count evenly: a depthwise transposed convolution with ones. */
+const averagePool: GradientRule = ({ node, gradient, emit }) => {
+  const dims = emit.dims(node.inputs[0] ?? '');
+  const output = emit.dims(node.outputs[0] ?? '').slice(2);
+  const kernel = intsAttribute(node, 'kernel_shape') ?? [];
+  const window = windowOf(node, kernel, dims.slice(2), output);
+  if (intAttribute(node, 'ceil_mode', 0) === 1) throw new Error('AveragePool has a gradient without ceil_mode only');
+  const channels = dims[1] ?? 1;
+  const size = kernel.reduce((a, b) => a * b, 1);
+  const shared =
+    intAttribute(node, 'count_include_pad', 0) === 1
+      ? emit.scale(gradient, 1 / size)
+      : emit.div(gradient, counts(emit, window, dims, output));
+  const ones = emit.constant(floats(new Float32Array(channels * size).fill(1), [channels, 1, ...kernel]));
+  return [
+    emit.op('ConvTranspose', [shared, ones], {
+      kernel_shape: kernel,
+      strides: [...window.strides],
+      dilations: [...window.dilations],
+      pads: [...window.before, ...window.after],
+      group: channels,
+      output_padding: outputPadding(window, dims.slice(2)),
+    }),
+  ];
+};
+
+const counts = (emit: Emitter, window: Window, dims: readonly number[], output: readonly number[]) => {
+  const { values, dims: shape } = windowCounts(window, dims.slice(2), output);
+  return emit.constant(floats(values, shape));
+};
+
+export const poolingRules: RuleTable = { MaxPool: maxPool, AveragePool: averagePool };
