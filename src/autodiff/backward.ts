@@ -1,7 +1,8 @@
 import type { Graph, Node } from '../onnx/ir/graph.js';
 import { ServiceError } from '../platform/errors.js';
+import { dependents } from './dependents.js';
+import { ruleFor } from './differentiable.js';
 import { Emitter, type KnownValue } from './emitter.js';
-import { GRADIENT_RULES } from './rules/index.js';
 
 export interface BackwardOptions {
   /** Type and shape of every value of the graph, inputs included. */
@@ -10,14 +11,6 @@ export interface BackwardOptions {
   readonly seeds: ReadonlyMap<string, string>;
   /** Values whose gradients are wanted: weights, or inputs. */
   readonly wanted: readonly string[];
-}
-
-/** Every value that depends on one of `wanted`; nothing else needs a gradient. */
-function dependents(graph: Graph, wanted: readonly string[]): Set<string> {
-  const found = new Set(wanted);
-  for (const node of graph.nodes)
-    if (node.inputs.some((input) => found.has(input))) for (const output of node.outputs) found.add(output);
-  return found;
 }
 
 /**
@@ -44,7 +37,10 @@ export function backward(graph: Graph, options: BackwardOptions): Map<string, st
     const gradient = gradients.find((found) => found !== undefined);
     if (gradient === undefined) continue;
     const needs = (index: number) => live.has(node.inputs[index] ?? '');
-    ruleFor(node)({ node, gradient, gradients, emit, needs }).forEach((term, index) => {
+    requireRule(
+      node,
+      graph.initializers,
+    )({ node, gradient, gradients, emit, needs }).forEach((term, index) => {
       const input = node.inputs[index] ?? '';
       if (term === undefined || !needs(index)) return;
       const terms = contributions.get(input);
@@ -62,18 +58,12 @@ export function backward(graph: Graph, options: BackwardOptions): Map<string, st
   return result;
 }
 
-function ruleFor(node: Node) {
-  const rule =
-    node.domain === '' && Object.hasOwn(GRADIENT_RULES, node.opType) ? GRADIENT_RULES[node.opType] : undefined;
-  if (!rule) {
-    throw new ServiceError(
-      'unsupported_operator',
-      `The operator ${node.opType} has no gradient, so nothing before it can be trained.`,
-      {
-        node: { name: node.name, op_type: node.opType },
-        hint: 'Freeze the weights before this node, or give a student without it.',
-      },
-    );
-  }
-  return rule;
+/** @throws ServiceError unsupported_operator naming the node */
+function requireRule(node: Node, constants: Graph['initializers']) {
+  const found = ruleFor(node, constants);
+  if ('rule' in found) return found.rule;
+  throw new ServiceError('unsupported_operator', `${found.refused} Nothing before the node can be trained.`, {
+    node: { name: node.name, op_type: node.opType },
+    hint: 'Freeze the weights before this node, or give a student without it.',
+  });
 }

@@ -353,6 +353,32 @@ cases.push(
     constants: { a: int64s([1]) },
   },
   {
+    name: 'CumSum exclusive and reverse',
+    nodes: [
+      node('CumSum', ['x', 'a'], ['s'], { attributes: { exclusive: 1 } }),
+      node('CumSum', ['s', 'a'], ['y'], { attributes: { reverse: 1 } }),
+    ],
+    variables: { x: { dims: [2, 4] } },
+    constants: { a: int64s([1], []) },
+  },
+  {
+    name: 'Resize nearest, half_pixel',
+    nodes: [node('Resize', ['x', '', 's'], ['y'])],
+    variables: { x: { dims: [1, 2, 2, 3] } },
+    constants: { s: floats([1, 1, 3, 2]) },
+  },
+  {
+    name: 'Resize nearest, asymmetric and floor',
+    nodes: [
+      node('Resize', ['x', '', 's'], ['y'], {
+        attributes: { coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' },
+      }),
+    ],
+    variables: { x: { dims: [1, 2, 2, 3] } },
+    constants: { s: floats([1, 1, 2, 3]) },
+  },
+  { name: 'Dropout in inference mode', nodes: [node('Dropout', ['x'], ['y'])], variables: { x: { dims: [2, 3] } } },
+  {
     name: 'a value read twice',
     nodes: [node('Tanh', ['x'], ['t']), node('Mul', ['t', 't'], ['u']), node('Add', ['u', 't'], ['y'])],
     variables: { x: { dims: [2, 3] } },

@@ -125,4 +125,6 @@ export const activationRules: RuleTable = {
     return emit.add(t, emit.mul(emit.mul(x, emit.op('Sigmoid', [x])), emit.sub(emit.scalar(1), emit.mul(t, t))));
   }),
   Identity: ({ gradient }) => [gradient],
+  /** In inference mode it is the identity. */
+  Dropout: ({ gradient }) => [gradient],
 };

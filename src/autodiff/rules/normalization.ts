@@ -107,7 +107,6 @@ const instanceNormalization: GradientRule = ({ node, gradient, emit, needs }) =>
 /** y = x / ‖x‖₂ along an axis: dx = (g − y · Σ g·y) / ‖x‖₂. */
 const lpNormalization: GradientRule = ({ node, gradient, emit }) => {
   const [x = ''] = node.inputs;
-  if (intAttribute(node, 'p', 2) !== 2) throw new Error('LpNormalization has a gradient for p = 2 only');
   const axes = [fromFront(intAttribute(node, 'axis', -1), emit.dims(x).length)];
   const y = node.outputs[0] ?? '';
   const length = emit.op('ReduceL2', [x, emit.shape(axes)], { keepdims: 1 });

@@ -45,7 +45,6 @@ const averagePool: GradientRule = ({ node, gradient, emit }) => {
   const output = emit.dims(node.outputs[0] ?? '').slice(2);
   const kernel = intsAttribute(node, 'kernel_shape') ?? [];
   const window = windowOf(node, kernel, dims.slice(2), output);
-  if (intAttribute(node, 'ceil_mode', 0) === 1) throw new Error('AveragePool has a gradient without ceil_mode only');
   const channels = dims[1] ?? 1;
   const size = kernel.reduce((a, b) => a * b, 1);
   const shared =

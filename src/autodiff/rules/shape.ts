@@ -88,8 +88,6 @@ const slice: GradientRule = ({ node, gradient, emit }) => {
 
 /** Constant padding: cut the padding off again. */
 const pad: GradientRule = ({ node, gradient, emit }) => {
-  if (stringAttribute(node, 'mode', 'constant') !== 'constant')
-    throw new Error('Pad has a gradient for mode constant only');
   const rank = emit.dims(node.inputs[0] ?? '').length;
   const stated = constantIntegers(emit, node, 1) ?? [];
   const axes =
@@ -119,6 +117,31 @@ const tile: GradientRule = ({ node, gradient, emit }) => {
     ),
   ];
 };
+
+/** Every element was repeated scale times along each axis: sum over the repeats. */
+const resize: GradientRule = ({ node, gradient, emit }) => {
+  const dims = emit.dims(node.inputs[0] ?? '');
+  const output = emit.dims(node.outputs[0] ?? '');
+  const unfolded = emit.reshape(
+    gradient,
+    dims.flatMap((size, axis) => [size, (output[axis] ?? size) / size]),
+  );
+  return [
+    emit.sum(
+      unfolded,
+      dims.map((_, axis) => 2 * axis + 1),
+      false,
+    ),
+  ];
+};
+
+/** A sum of all before is undone by the sum of all after. */
+const cumulativeSum: GradientRule = ({ node, gradient, emit }) => [
+  emit.op('CumSum', [gradient, node.inputs[1] ?? ''], {
+    exclusive: intAttribute(node, 'exclusive', 0),
+    reverse: 1 - intAttribute(node, 'reverse', 0),
+  }),
+];
 
 /** Rows that were taken several times get all their gradients. */
 const gather: GradientRule = ({ node, gradient, emit }) => {
@@ -174,6 +197,8 @@ export const shapeRules: RuleTable = {
   Slice: slice,
   Pad: pad,
   Tile: tile,
+  Resize: resize,
+  CumSum: cumulativeSum,
   Expand: ({ node, gradient, emit }) => [
     unbroadcast(emit, gradient, emit.dims(node.outputs[0] ?? ''), emit.dims(node.inputs[0] ?? '')),
   ],

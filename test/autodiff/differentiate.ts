@@ -1,0 +1,91 @@
+import { backward } from '../../src/autodiff/backward.js';
+import type { KnownValue } from '../../src/autodiff/emitter.js';
+import { trainingForm } from '../../src/autodiff/training-form.js';
+import type { Graph, Model, Node, Value } from '../../src/onnx/ir/graph.js';
+import type { Tensor } from '../../src/onnx/ir/tensor.js';
+import { encodeModel } from '../../src/onnx/serde/encode-model.js';
+import { type Session, withSession } from '../../src/runtime/session.js';
+
+const OPSETS = new Map([
+  ['', 18],
+  ['com.microsoft', 1],
+]);
+const asModel = (graph: Graph): Model => ({
+  irVersion: 9,
+  producer: 'test',
+  opsets: OPSETS,
+  graph,
+  functions: [],
+  metadata: new Map(),
+});
+const value = (name: string): Value => ({ name, type: null });
+const typed = (name: string, dims: readonly number[]): Value => ({
+  name,
+  type: { kind: 'tensor', dtype: 'float32', shape: dims },
+});
+
+async function run(graph: Graph, feeds: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
+  return withSession(encodeModel(asModel(graph)), { threads: 1, optimization: 'basic' }, (session) =>
+    session.run(feeds),
+  );
+}
+
+export interface Expression {
+  readonly nodes: readonly Node[];
+  readonly constants?: Readonly<Record<string, Tensor>>;
+  /** The value that is scored; default: the first output of the last node. */
+  readonly output?: string;
+}
+
+const outputOf = ({ nodes, output }: Expression) => output ?? nodes.at(-1)?.outputs[0] ?? '';
+
+function graphOf(expression: Expression, variables: ReadonlyMap<string, Tensor>): Graph {
+  return {
+    name: 'forward',
+    nodes: [...expression.nodes],
+    inputs: [...variables].map(([name, { dims }]) => typed(name, dims)),
+    outputs: [value(outputOf(expression))],
+    initializers: new Map(Object.entries(expression.constants ?? {})),
+    values: new Map(),
+  };
+}
+
+/** The expression as ONNX Runtime computes it, without its optimizations. */
+export function evaluating<Result>(
+  expression: Expression,
+  variables: ReadonlyMap<string, Tensor>,
+  use: (evaluate: (feeds: ReadonlyMap<string, Tensor>) => Promise<Tensor>) => Promise<Result>,
+): Promise<Result> {
+  const output = outputOf(expression);
+  const model = encodeModel(asModel(graphOf(expression, variables)));
+  return withSession(model, { threads: 1, optimization: 'disabled' }, (session: Session) =>
+    use(async (feeds) => (await session.run(feeds, [output])).get(output) as Tensor),
+  );
+}
+
+/**
+ * Gradients of L = Σ r·y by every variable, as the emitted graph computes them.
+ * @param seed r, from the shape of y
+ */
+export async function differentiate(
+  expression: Expression,
+  variables: ReadonlyMap<string, Tensor>,
+  seed: (dims: readonly number[]) => Tensor,
+): Promise<{ gradients: Map<string, Tensor>; seed: Tensor }> {
+  const output = outputOf(expression);
+  const graph = graphOf(expression, variables);
+  const forward = { ...graph, nodes: trainingForm(graph.nodes) };
+  const exposed = {
+    ...forward,
+    outputs: forward.nodes.flatMap((node) => node.outputs.filter((name) => name !== '').map(value)),
+  };
+  const known = new Map<string, KnownValue>([...variables, ...(await run(exposed, variables))]);
+  const weights = seed(known.get(output)?.dims ?? []);
+  const differentiated: Graph = { ...forward, initializers: new Map([...forward.initializers, ['seed', weights]]) };
+  const wanted = [...variables.keys()];
+  const names = backward(differentiated, { values: known, seeds: new Map([[output, 'seed']]), wanted });
+  differentiated.outputs = [...names.values()].map(value);
+  const computed = await run(differentiated, variables);
+  const gradients = new Map([...names].map(([name, gradient]) => [name, computed.get(gradient) as Tensor]));
+  return { gradients, seed: weights };
+}

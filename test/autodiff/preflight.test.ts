@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { backward } from '../../src/autodiff/backward.js';
+import { preflight } from '../../src/autodiff/preflight.js';
+import { type Graph, node } from '../../src/onnx/ir/graph.js';
+import { floats, int64s } from '../../src/onnx/ir/tensor.js';
+import { ServiceError } from '../../src/platform/errors.js';
+
+const named = (opType: string, inputs: string[], output: string, attributes = {}, domain = '') =>
+  node(opType, inputs, [output], { name: `/${output}`, attributes, domain });
+
+/** x · w, a rounding, a bias; beside it a branch without weights and one that leads nowhere. */
+function graph(...nodes: Graph['nodes']): Graph {
+  const initializers = new Map([
+    ['w', floats([1, 2, 3, 4], [2, 2])],
+    ['b', floats([1, 2])],
+    ['pads', int64s([0, 1, 0, 1])],
+  ]);
+  const value = (name: string) => ({ name, type: null });
+  return { name: 'g', nodes, inputs: [value('x')], outputs: [value('y')], initializers, values: new Map() };
+}
+const statuses = (g: Graph, trained: string[]) =>
+  Object.fromEntries(preflight(g, trained, ['y']).map(({ name, status }) => [name, status]));
+
+test('each node is trainable, frozen or refused, by name', () => {
+  const g = graph(
+    named('Round', ['x'], 'rounded'),
+    named('MatMul', ['rounded', 'w'], 'product'),
+    named('Round', ['product'], 'steps'),
+    named('Add', ['steps', 'b'], 'y'),
+    named('Round', ['product'], 'unused'),
+  );
+  assert.deepEqual(statuses(g, ['w', 'b']), {
+    '/rounded': 'frozen',
+    '/product': 'trainable',
+    '/steps': 'refused',
+    '/y': 'trainable',
+    '/unused': 'frozen',
+  });
+  assert.deepEqual(statuses(g, ['b'])['/steps'], 'frozen', 'nothing before it is trained');
+});
+
+/** Parts of operators that no gradient was written for. */
+const refusals: readonly [string, Graph['nodes'][number]][] = [
+  ['a foreign operator', named('FusedConv', ['p'], 'y', {}, 'com.microsoft')],
+  ['Pad by reflection', named('Pad', ['p', 'pads'], 'y', { mode: 'reflect' })],
+  ['a pad that is computed', named('Pad', ['p', 'x'], 'y')],
+  ['a bound that is computed', named('Clip', ['p', 'x'], 'y')],
+  ['AveragePool with ceil_mode', named('AveragePool', ['p'], 'y', { kernel_shape: [2], ceil_mode: 1 })],
+  ['MaxPool by columns', named('MaxPool', ['p'], 'y', { kernel_shape: [2], storage_order: 1 })],
+  ['the 1-norm', named('LpNormalization', ['p'], 'y', { p: 1 })],
+  ['linear resizing', named('Resize', ['p', '', 'b'], 'y', { mode: 'linear' })],
+  ['resizing to sizes', named('Resize', ['p', '', '', 'pads'], 'y')],
+  ['Dropout that may drop', named('Dropout', ['p', '', 'x'], 'y')],
+];
+for (const [name, last] of refusals) {
+  test(`${name} is refused before anything runs, and by the walk`, () => {
+    const g = graph(named('MatMul', ['x', 'w'], 'p'), last);
+    assert.equal(statuses(g, ['w'])['/y'], 'refused');
+    const walk = () => backward(g, { values: new Map(), seeds: new Map([['y', 'g']]), wanted: ['w'] });
+    assert.throws(walk, (error) => error instanceof ServiceError && error.context.node?.name === '/y');
+  });
+}
