@@ -8,6 +8,8 @@ const rooms = {
   'src/onnx': ['src/contracts'],
   'src/runtime': ['src/onnx', 'src/contracts'],
   'src/datasets': ['src/onnx', 'src/contracts'],
+  'src/autodiff': ['src/onnx', 'src/contracts'],
+  'src/distillation': ['src/autodiff', 'src/runtime', 'src/datasets', 'src/onnx', 'src/contracts'],
   'src/quantization': ['src/runtime', 'src/datasets', 'src/onnx', 'src/contracts'],
   'src/evaluation': ['src/runtime', 'src/datasets', 'src/onnx', 'src/contracts'],
   'src/reports': ['src/contracts'],

@@ -76,6 +76,7 @@ export const ERROR_CATALOGUE = {
   memory_limit_exceeded: entry(422, 'The job ran out of memory'),
   runtime_crash: entry(422, 'The engine crashed on this job'),
   engine_silent: entry(422, 'The engine stopped answering'),
+  training_diverged: entry(422, 'The training diverged'),
   worker_lost: entry(503, 'Too many workers were lost', true),
 } as const satisfies Record<string, CatalogueEntry>;
 

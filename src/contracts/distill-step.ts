@@ -1,0 +1,104 @@
+import { z } from 'zod';
+
+/** Share of cross-entropy on labels in a mixed loss; the rest is the teacher's. */
+const LabelShare = z
+  .number()
+  .min(0)
+  .max(1)
+  .default(0)
+  .meta({ description: 'Share of the cross-entropy on labels; the rest is the loss against the teacher.' });
+const Temperature = (fallback: number) => z.number().min(0.1).max(100).default(fallback);
+
+export const DistillLoss = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z
+      .literal('kd')
+      .meta({ description: 'T² · KL(softmax(teacher / T) ‖ softmax(student / T)), mean over samples.' }),
+    temperature: Temperature(4),
+    standardize: z
+      .boolean()
+      .default(false)
+      .meta({ description: "First give each sample's logits mean 0 and standard deviation 1." }),
+    labels: LabelShare,
+  }),
+  z.strictObject({
+    kind: z.literal('dkd').meta({ description: 'Decoupled distillation; needs labels.' }),
+    temperature: Temperature(4),
+    alpha: z.number().min(0).max(100).default(1),
+    beta: z.number().min(0).max(100).default(8),
+    labels: LabelShare,
+  }),
+  z.strictObject({
+    kind: z.literal('dist').meta({ description: 'Correlation with the teacher between and within classes.' }),
+    temperature: Temperature(1),
+    beta: z.number().min(0).max(100).default(1),
+    gamma: z.number().min(0).max(100).default(1),
+    labels: LabelShare,
+  }),
+  z.strictObject({ kind: z.literal('mse').meta({ description: "Mean squared difference to the teacher's output." }) }),
+  z.strictObject({ kind: z.literal('huber'), delta: z.number().positive().max(1e6).default(1) }),
+  z.strictObject({ kind: z.literal('cosine').meta({ description: '1 − cosine similarity, for embeddings.' }) }),
+  z.strictObject({
+    kind: z.literal('labels').meta({ description: 'Cross-entropy on labels; the teacher is not asked.' }),
+  }),
+]);
+export type DistillLoss = z.infer<typeof DistillLoss>;
+
+const WeightDecay = z
+  .number()
+  .min(0)
+  .max(10)
+  .default(0.01)
+  .meta({ description: 'Not applied to biases and other vectors.' });
+
+export const OptimizerSpec = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('adamw'),
+    learning_rate: z.number().positive().max(10).default(0.001),
+    weight_decay: WeightDecay,
+  }),
+  z.strictObject({
+    kind: z.literal('sgd'),
+    learning_rate: z.number().positive().max(10).default(0.05),
+    momentum: z.number().min(0).max(0.9999).default(0.9),
+    nesterov: z.boolean().default(true),
+    weight_decay: WeightDecay,
+  }),
+]);
+export type OptimizerSpec = z.infer<typeof OptimizerSpec>;
+
+export const SCHEDULES = ['constant', 'linear', 'cosine'] as const;
+export type ScheduleKind = (typeof SCHEDULES)[number];
+
+export const Training = z.strictObject({
+  epochs: z.int().min(1).max(10_000).default(30),
+  batch_size: z.int().min(1).max(4096).default(64),
+  optimizer: OptimizerSpec.prefault({ kind: 'adamw' }),
+  schedule: z.enum(SCHEDULES).default('cosine').meta({ description: 'How the learning rate falls after the warm-up.' }),
+  warmup: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0.05)
+    .meta({ description: 'Share of all steps over which the learning rate rises.' }),
+  clip_norm: z
+    .number()
+    .positive()
+    .nullable()
+    .default(null)
+    .meta({ description: 'Largest common norm of the gradients; null does not clip.' }),
+  ema: z
+    .number()
+    .min(0)
+    .max(0.99999)
+    .nullable()
+    .default(null)
+    .meta({ description: 'Decay of a moving average of the weights, which is then the result; null keeps none.' }),
+  patience: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .meta({ description: 'Epochs without a lower held-out loss after which training stops; null never stops early.' }),
+});
+export type Training = z.infer<typeof Training>;

@@ -1,0 +1,96 @@
+import { type Graph, type Model, type Node, node } from '../../onnx/ir/graph.js';
+import { elementCount, floats, type Tensor } from '../../onnx/ir/tensor.js';
+import { TRAINING_OPSET } from '../program.js';
+
+type Attributes = NonNullable<NonNullable<Parameters<typeof node>[3]>['attributes']>;
+
+/** Writes a small network layer by layer; every method appends nodes and returns the name of the value they make. */
+export class NetworkBuilder {
+  readonly #nodes: Node[] = [];
+  readonly #initializers = new Map<string, Tensor>();
+
+  /** @param random uniform in [0, 1), the source of initial weights */
+  constructor(private readonly random: () => number) {}
+
+  op(opType: string, name: string, inputs: readonly string[], attributes: Attributes = {}): string {
+    this.#nodes.push(node(opType, inputs, [name], { name, attributes }));
+    return name;
+  }
+
+  constant(name: string, tensor: Tensor): string {
+    this.#initializers.set(name, tensor);
+    return name;
+  }
+
+  /** Uniform in ±1/√fanIn: PyTorch's default for linear and convolution layers (Kaiming uniform with a = √5). */
+  uniform(name: string, dims: readonly number[], fanIn: number): string {
+    const bound = 1 / Math.sqrt(fanIn);
+    return this.constant(
+      name,
+      floats(
+        Array.from({ length: elementCount(dims) }, () => (2 * this.random() - 1) * bound),
+        dims,
+      ),
+    );
+  }
+
+  filled(name: string, count: number, value: number): string {
+    return this.constant(name, floats(new Float32Array(count).fill(value)));
+  }
+
+  /** y = x · Wᵀ + b for x [N, inputs]. */
+  dense(name: string, x: string, inputs: number, outputs: number): string {
+    const weights = this.uniform(`${name}.weight`, [outputs, inputs], inputs);
+    return this.op('Gemm', name, [x, weights, this.uniform(`${name}.bias`, [outputs], inputs)], { transB: 1 });
+  }
+
+  /** A square convolution over [N, inputs, H, W] that keeps H and W at stride 1. */
+  convolution(
+    name: string,
+    x: string,
+    options: { inputs: number; outputs: number; kernel: number; stride?: number; groups?: number; bias: boolean },
+  ): string {
+    const { inputs, outputs, kernel, stride = 1, groups = 1, bias } = options;
+    const fanIn = (inputs / groups) * kernel * kernel;
+    const operands = [x, this.uniform(`${name}.weight`, [outputs, inputs / groups, kernel, kernel], fanIn)];
+    if (bias) operands.push(this.uniform(`${name}.bias`, [outputs], fanIn));
+    const pad = Math.floor(kernel / 2);
+    return this.op('Conv', name, operands, {
+      kernel_shape: [kernel, kernel],
+      strides: [stride, stride],
+      pads: [pad, pad, pad, pad],
+      group: groups,
+    });
+  }
+
+  batchNormalization(name: string, x: string, channels: number): string {
+    const statistics = [
+      this.filled(`${name}.scale`, channels, 1),
+      this.filled(`${name}.shift`, channels, 0),
+      this.filled(`${name}.mean`, channels, 0),
+      this.filled(`${name}.variance`, channels, 1),
+    ];
+    return this.op('BatchNormalization', name, [x, ...statistics]);
+  }
+
+  /** The model from `input` [N, …dims] to `output`, renamed to `outputName` [N, classes]. */
+  model(input: { name: string; dims: readonly number[] }, output: string, outputName: string, classes: number): Model {
+    const nodes = [...this.#nodes, node('Identity', [output], [outputName], { name: 'output' })];
+    const graph: Graph = {
+      name: 'student',
+      nodes,
+      inputs: [{ name: input.name, type: { kind: 'tensor', dtype: 'float32', shape: ['N', ...input.dims] } }],
+      outputs: [{ name: outputName, type: { kind: 'tensor', dtype: 'float32', shape: ['N', classes] } }],
+      initializers: this.#initializers,
+      values: new Map(),
+    };
+    return {
+      irVersion: 8,
+      producer: 'modelpress',
+      opsets: new Map([['', TRAINING_OPSET]]),
+      graph,
+      functions: [],
+      metadata: new Map(),
+    };
+  }
+}

@@ -1,0 +1,86 @@
+import type { Model } from '../../onnx/ir/graph.js';
+import { NetworkBuilder } from './network-builder.js';
+
+/** What a template is fitted to: one float input [N, …dims], one output [N, classes]. */
+export interface TemplateSignature {
+  readonly input: { readonly name: string; readonly dims: readonly number[] };
+  readonly output: string;
+  readonly classes: number;
+}
+
+/** @param widths of the hidden layers (mlp), or channels of the stages (cnn, depthwise_cnn) */
+type Template = (signature: TemplateSignature, widths: readonly number[], random: () => number) => Model;
+
+const product = (dims: readonly number[]) => dims.reduce((a, b) => a * b, 1);
+
+/** Flatten, then dense layers with Relu between them. */
+const mlp: Template = ({ input, output, classes }, widths, random) => {
+  const net = new NetworkBuilder(random);
+  let x = net.op('Flatten', 'flat', [input.name], { axis: 1 });
+  let size = product(input.dims);
+  widths.forEach((width, i) => {
+    x = net.op('Relu', `relu${i}`, [net.dense(`hidden${i}`, x, size, width)]);
+    size = width;
+  });
+  return net.model(input, net.dense('logits', x, size, classes), output, classes);
+};
+
+/** 3x3 convolutions with Relu, each followed by 2x2 max pooling, then a hidden dense layer of twice the last width. */
+const cnn: Template = ({ input, output, classes }, widths, random) => {
+  const net = new NetworkBuilder(random);
+  let [channels = 1, height = 1, width = 1] = input.dims;
+  let x = input.name;
+  widths.forEach((outputs, i) => {
+    x = net.op('Relu', `relu${i}`, [
+      net.convolution(`conv${i}`, x, { inputs: channels, outputs, kernel: 3, bias: true }),
+    ]);
+    x = net.op('MaxPool', `pool${i}`, [x], { kernel_shape: [2, 2], strides: [2, 2] });
+    channels = outputs;
+    height = Math.floor(height / 2);
+    width = Math.floor(width / 2);
+  });
+  const size = channels * height * width;
+  const hidden = net.op('Relu', 'relu_hidden', [
+    net.dense('hidden', net.op('Flatten', 'flat', [x], { axis: 1 }), size, 2 * channels),
+  ]);
+  return net.model(input, net.dense('logits', hidden, 2 * channels, classes), output, classes);
+};
+
+/** A 3x3 stem and depthwise separable blocks with BatchNormalization; every second block halves the picture. */
+const depthwiseCnn: Template = ({ input, output, classes }, widths, random) => {
+  const net = new NetworkBuilder(random);
+  const [first = 16, ...rest] = widths;
+  const normalized = (name: string, x: string, channels: number) =>
+    net.op('Relu', `${name}.relu`, [net.batchNormalization(`${name}.norm`, x, channels)]);
+  let x = normalized(
+    'stem',
+    net.convolution('stem', input.name, { inputs: input.dims[0] ?? 1, outputs: first, kernel: 3, bias: false }),
+    first,
+  );
+  let channels = first;
+  rest.forEach((outputs, i) => {
+    const stride = i % 2 === 0 ? 2 : 1;
+    x = normalized(
+      `depthwise${i}`,
+      net.convolution(`depthwise${i}`, x, {
+        inputs: channels,
+        outputs: channels,
+        kernel: 3,
+        stride,
+        groups: channels,
+        bias: false,
+      }),
+      channels,
+    );
+    x = normalized(
+      `pointwise${i}`,
+      net.convolution(`pointwise${i}`, x, { inputs: channels, outputs, kernel: 1, bias: false }),
+      outputs,
+    );
+    channels = outputs;
+  });
+  const flat = net.op('Flatten', 'flat', [net.op('GlobalAveragePool', 'pooled', [x])], { axis: 1 });
+  return net.model(input, net.dense('logits', flat, channels, classes), output, classes);
+};
+
+export const TEMPLATES = { mlp, cnn, depthwise_cnn: depthwiseCnn } as const satisfies Record<string, Template>;

@@ -1,0 +1,131 @@
+import type { ScheduleKind } from '../contracts/distill-step.js';
+import { ServiceError } from '../platform/errors.js';
+import { derivedSeed, seededRandom, shuffled } from '../platform/random.js';
+import type { Feeds, Session } from '../runtime/session.js';
+import { clipGradients } from './optimizers/clip-gradients.js';
+import type { Parameters } from './optimizers/optimizer.js';
+import { learningRateAt } from './optimizers/schedule.js';
+import type { TrainingProgram } from './program.js';
+import { copied, floatsOf, scoredWeights, type TrainingState, type Weights } from './training-state.js';
+
+export interface TrainingOptions {
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly schedule: { readonly kind: ScheduleKind; readonly peak: number; readonly warmupSteps: number };
+  /** Largest common norm of the gradients; null leaves them as they are. */
+  readonly clipNorm: number | null;
+  /** Decay of the moving average of the weights; null keeps none. */
+  readonly emaDecay: number | null;
+  /** Epochs without a lower held-out loss after which training stops; null never does. */
+  readonly patience: number | null;
+  readonly seed: number;
+}
+
+export interface TrainingRun {
+  readonly session: Session;
+  readonly program: TrainingProgram;
+  /** Samples to train on. */
+  readonly indices: readonly number[];
+  /** Inputs and targets of one batch, by the names of the program. */
+  batch(indices: readonly number[]): Promise<Feeds>;
+  /** Loss of these weights on held-out samples. */
+  heldOut(weights: Weights): Promise<number>;
+  /** Called after each step, when the state is whole: the moment for a checkpoint. */
+  step(state: TrainingState, totalSteps: number, loss: number): Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** Batches of one epoch: whole ones only, since the program's batch is fixed; at least one, which repeats samples when there are too few. */
+export const batchesPerEpoch = (samples: number, batchSize: number): number =>
+  Math.max(1, Math.floor(samples / batchSize));
+
+/** The samples of batch `number` in this order; the order starts again where it ends. */
+export const batchAt = (order: readonly number[], number: number, size: number): number[] =>
+  Array.from({ length: size }, (_, i) => order[(number * size + i) % order.length] as number);
+
+/**
+ * The order of an epoch's samples depends on seed and epoch alone, so that a resumed run needs no random state to go on in the
+ * same order.
+ */
+const epochOrder = (indices: readonly number[], seed: number, epoch: number): number[] =>
+  shuffled(indices, seededRandom(derivedSeed(seed, 'epoch', epoch)));
+
+/**
+ * Trains until the epochs are over, the held-out loss stops falling, or the loss is no number. Continues from `state`, step by step
+ * the same as if it had never been interrupted. Afterwards `state.best` holds the weights of the lowest held-out loss.
+ * @throws ServiceError training_diverged when the loss is no number before any epoch has given something to keep
+ */
+export async function train(
+  run: TrainingRun,
+  options: TrainingOptions,
+  state: TrainingState,
+): Promise<'finished' | 'patience' | 'diverged'> {
+  const perEpoch = batchesPerEpoch(run.indices.length, options.batchSize);
+  const total = options.epochs * perEpoch;
+  while (state.epoch < options.epochs) {
+    if (outOfPatience(state, options)) return 'patience';
+    const order = epochOrder(run.indices, options.seed, state.epoch);
+    while (state.batch < perEpoch) {
+      run.signal.throwIfAborted();
+      const feeds = await run.batch(batchAt(order, state.batch, options.batchSize));
+      const loss = await trainStep(run, feeds, options, state, total);
+      if (!Number.isFinite(loss)) return diverged(state);
+      state.lossSum += loss;
+      state.batch++;
+      await run.step(state, total, loss);
+    }
+    const heldOut = await run.heldOut(scoredWeights(state));
+    if (!Number.isFinite(heldOut)) return diverged(state);
+    state.history.push({ epoch: state.epoch, loss: state.lossSum / perEpoch, heldOut });
+    if (state.best === null || heldOut < state.best.heldOut)
+      state.best = { epoch: state.epoch, heldOut, weights: copied(scoredWeights(state)) };
+    state.epoch++;
+    state.batch = 0;
+    state.lossSum = 0;
+  }
+  return 'finished';
+}
+
+const outOfPatience = ({ epoch, best }: TrainingState, { patience }: TrainingOptions) =>
+  patience !== null && best !== null && epoch - 1 - best.epoch >= patience;
+
+async function trainStep(
+  { session, program }: TrainingRun,
+  batch: Feeds,
+  options: TrainingOptions,
+  state: TrainingState,
+  total: number,
+): Promise<number> {
+  const { weights, optimizer, average } = state;
+  const outputs = [program.loss, ...program.gradients.values(), ...program.statistics.values()];
+  const results = await session.run(new Map([...batch, ...weights]), outputs);
+  const read = (name: string) => {
+    const tensor = results.get(name);
+    if (!tensor) throw new Error(`the training graph gave no ${name}`);
+    return floatsOf(tensor);
+  };
+  const [loss = Number.NaN] = read(program.loss);
+  if (!Number.isFinite(loss)) return loss;
+  const gradients = new Map([...program.gradients].map(([weight, output]) => [weight, read(output)]));
+  if (options.clipNorm !== null) clipGradients(gradients, options.clipNorm);
+  const parameters = new Map([...weights].map(([name, tensor]) => [name, floatsOf(tensor)]));
+  optimizer.step(parameters, gradients, learningRateAt(optimizer.steps, total, options.schedule));
+  for (const [weight, output] of program.statistics) parameters.get(weight)?.set(read(output));
+  if (average !== null && options.emaDecay !== null) moveAverage(average, parameters, options.emaDecay);
+  return loss;
+}
+
+/** a ← d·a + (1−d)·w. */
+function moveAverage(average: Parameters, weights: Parameters, decay: number): void {
+  for (const [name, mean] of average) {
+    const w = weights.get(name) as Float32Array;
+    for (let i = 0; i < w.length; i++) mean[i] = decay * (mean[i] as number) + (1 - decay) * (w[i] as number);
+  }
+}
+
+function diverged(state: TrainingState): 'diverged' {
+  if (state.best !== null) return 'diverged';
+  throw new ServiceError('training_diverged', 'The loss became infinite or NaN before the first epoch was over.', {
+    hint: 'Lower the learning rate of training.optimizer, or set training.clip_norm.',
+  });
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { prepareStudent } from '../../src/distillation/students/prepare-student.js';
+import { TEMPLATES } from '../../src/distillation/students/templates.js';
+import { trainableWeights } from '../../src/distillation/students/trainable-weights.js';
+import { node } from '../../src/onnx/ir/graph.js';
+import { elementCount, floats, int64s, scalar } from '../../src/onnx/ir/tensor.js';
+import { encodeModel } from '../../src/onnx/serde/encode-model.js';
+import { ServiceError } from '../../src/platform/errors.js';
+import { seededRandom } from '../../src/platform/random.js';
+import { withSession } from '../../src/runtime/session.js';
+import { network } from './networks.js';
+
+const signature = { input: { name: 'picture', dims: [3, 9, 8] }, output: 'scores', classes: 5 };
+
+/** Weights counted by hand. */
+const templates = {
+  mlp: { widths: [16], parameters: 216 * 16 + 16 + 16 * 5 + 5 },
+  cnn: {
+    widths: [4, 6],
+    parameters: 3 * 4 * 9 + 4 + 4 * 6 * 9 + 6 + 6 * 2 * 2 * 12 + 12 + 12 * 5 + 5,
+  },
+  depthwise_cnn: {
+    widths: [4, 8, 8],
+    // Stem, two blocks of a depthwise and a pointwise layer, each with scale and shift, and the last layer.
+    parameters: 3 * 4 * 9 + 8 + (4 * 9 + 8 + 4 * 8 + 16) + (8 * 9 + 16 + 8 * 8 + 16) + 8 * 5 + 5,
+  },
+} as const;
+
+describe('template students', () => {
+  for (const [name, { widths, parameters }] of Object.entries(templates)) {
+    const make = (seed: number) => TEMPLATES[name as keyof typeof templates](signature, widths, seededRandom(seed));
+    test(`${name} takes the teacher's input, gives its classes and trains all its weights`, async () => {
+      const model = make(1);
+      const weights = trainableWeights(model.graph, 'scores');
+      const sizes = weights.map((weight) => elementCount(model.graph.initializers.get(weight)?.dims ?? []));
+      assert.equal(
+        sizes.reduce((a, b) => a + b, 0),
+        parameters,
+      );
+      const feeds = new Map([['picture', floats(new Float32Array(2 * 216), [2, 3, 9, 8])]]);
+      const result = await withSession(encodeModel(model), { threads: 1 }, (session) => session.run(feeds));
+      assert.deepEqual(result.get('scores')?.dims, [2, 5]);
+    });
+    test(`${name} depends on its seed alone`, () => {
+      assert.deepEqual(encodeModel(make(1)), encodeModel(make(1)));
+      assert.notDeepEqual(encodeModel(make(1)), encodeModel(make(2)));
+    });
+  }
+});
+
+describe('uploaded students', () => {
+  test('are raised to the training operator set, and what is a weight is told from what is a setting', () => {
+    const old = network(
+      [
+        node('Constant', [], ['bias'], { attributes: { value: { kind: 'tensor', value: floats([1, 2]) } } }),
+        node('MatMul', ['x', 'w'], ['product'], { name: 'product' }),
+        node('Add', ['product', 'bias'], ['sum']),
+        node('Mul', ['sum', 'factor'], ['scaled']),
+        node('Unsqueeze', ['scaled'], ['y'], { attributes: { axes: [0] } }),
+      ],
+      { w: floats([1, 2, 3, 4], [2, 2]), factor: scalar(3), shape: int64s([1]) },
+      ['N', 2],
+    );
+    old.opsets.set('', 11);
+    const student = prepareStudent(old);
+    assert.equal(student.opsets.get(''), 18);
+    assert.equal(student.graph.nodes.find(({ opType }) => opType === 'Unsqueeze')?.inputs.length, 2);
+    assert.deepEqual(trainableWeights(student.graph, 'y'), ['w', 'bias']);
+  });
+
+  test('are refused, with the node, when gradients cannot reach their weights', () => {
+    const student = network(
+      [node('MatMul', ['x', 'w'], ['p'], { name: 'first' }), node('Round', ['p'], ['y'], { name: 'rounding' })],
+      { w: floats([1, 2, 3, 4], [2, 2]) },
+      ['N', 2],
+    );
+    assert.throws(
+      () => trainableWeights(student.graph, 'y'),
+      (error) =>
+        error instanceof ServiceError &&
+        error.code === 'unsupported_operator' &&
+        error.context.node?.name === 'rounding',
+    );
+  });
+
+  test('without weights are refused', () => {
+    const student = network([node('Relu', ['x'], ['y'])], {}, ['N', 2]);
+    assert.throws(
+      () => trainableWeights(student.graph, 'y'),
+      (error) => error instanceof ServiceError && error.code === 'unsupported_dtype',
+    );
+  });
+});
