@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import * as ort from 'onnxruntime-node';
 import type { Dimension, ElementType, ValueSignature } from '../contracts/signature.js';
 import type { Tensor } from '../onnx/ir/tensor.js';
 import { ServiceError } from '../platform/errors.js';
 import { runtimeFailure } from './failure.js';
 import { checkFeeds } from './feeds.js';
+import { ort } from './ort.js';
 import { fromOrt, toOrt } from './tensors.js';
 
 /** ONNX Runtime prints nothing: what is worth saying comes back as an error. */

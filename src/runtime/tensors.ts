@@ -1,6 +1,6 @@
-import * as ort from 'onnxruntime-node';
 import type { ElementType } from '../contracts/signature.js';
 import { elements, type Tensor, type ViewableType } from '../onnx/ir/tensor.js';
+import { ort } from './ort.js';
 
 /** The element types that onnxruntime-node passes in and out; float16 travels as its 16-bit patterns. */
 const PASSABLE: ReadonlySet<ElementType> = new Set<ElementType>([

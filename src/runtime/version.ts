@@ -1,4 +1,4 @@
-import { env } from 'onnxruntime-node';
+import { ort } from './ort.js';
 
 /** The version of ONNX Runtime that runs the models, such as '1.30.0'. */
-export const ONNXRUNTIME_VERSION: string = env.versions.node ?? env.versions.common;
+export const ONNXRUNTIME_VERSION: string = ort.env.versions.node ?? ort.env.versions.common;

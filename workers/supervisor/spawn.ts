@@ -4,9 +4,6 @@ import { fileURLToPath } from 'node:url';
 /** Compiled next to this file's parent, so the engine is always of the same build as its supervisor. */
 const ENGINE_ENTRY = fileURLToPath(new URL('../engine.js', import.meta.url));
 
-/** ONNX Runtime 1.30 on Linux reports its use to its makers, model details included, unless it is told not to. */
-const NO_TELEMETRY = { ORT_DISABLE_TELEMETRY: '1' };
-
 /**
  * Starts an engine in `scratch` as the leader of its own process group, with nothing of our environment. On Linux a shell
  * sets the limits and becomes the engine: `-d` bounds its memory, so that an allocation fails cleanly instead of the
@@ -28,7 +25,7 @@ export function spawnEngine(scratch: string, memoryBytes: number): ChildProcess 
   const [file = process.execPath, ...args] = limited;
   return spawn(file, args, {
     cwd: scratch,
-    env: { HOME: scratch, TMPDIR: scratch, LANG: 'C', TZ: 'UTC', ...NO_TELEMETRY },
+    env: { HOME: scratch, TMPDIR: scratch, LANG: 'C', TZ: 'UTC' },
     detached: true,
     // input: our messages; output: nothing; errors: last words; 3: its messages; 4: heartbeats
     stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'pipe'],
