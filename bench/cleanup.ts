@@ -10,8 +10,8 @@ import { cleanUp } from '../src/onnx/passes/clean-up.js';
 import { tuneForCpu } from '../src/onnx/passes/tune-for-cpu.js';
 import { decodeModel } from '../src/onnx/serde/decode-model.js';
 import { encodeModel } from '../src/onnx/serde/encode-model.js';
+import { cpuFacts } from '../src/platform/cpu.js';
 import { seededRandom } from '../src/platform/random.js';
-import { cpuFacts } from '../src/runtime/cpu.js';
 import { openSession, type Session, withSession } from '../src/runtime/session.js';
 import { percentile } from './percentile.js';
 

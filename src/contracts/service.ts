@@ -10,13 +10,18 @@ export const Capabilities = z
     calibration_methods: z.array(z.enum(CALIBRATION_METHODS)),
     metrics: z.array(z.enum(METRICS)),
     quantizable_operators: z.record(z.string(), z.array(z.string())).meta({
-      description: 'By scheme, the operators that integer kernels can run. Whether one pays is decided per node.',
+      description: 'By scheme, the operators whose numbers can become integers. Whether one pays is decided per node.',
     }),
     datasets: z.object({ formats: z.array(z.string()), dtypes: z.array(ElementType) }),
     opset: z.object({ min: z.int(), max: z.int() }),
     limits: z.record(z.string(), z.number()),
     cpu: z
-      .object({ model: z.string(), threads: z.int(), architecture: z.string() })
+      .object({
+        model: z.string(),
+        threads: z.int(),
+        architecture: z.string(),
+        instruction_sets: z.array(z.string()).meta({ description: 'Those that decide which kernels run.' }),
+      })
       .meta({ description: 'Of the machine that answers; the report of a job names the one that ran it.' }),
     versions: z.record(z.string(), z.string()),
   })

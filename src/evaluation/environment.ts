@@ -1,5 +1,5 @@
 import type { Environment } from '../contracts/report.js';
-import { cpuFacts } from '../runtime/cpu.js';
+import { cpuFacts } from '../platform/cpu.js';
 import { ONNXRUNTIME_VERSION } from '../runtime/version.js';
 
 /** Where the numbers were measured. */

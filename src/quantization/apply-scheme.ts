@@ -1,4 +1,7 @@
 import type { Model, Node } from '../onnx/ir/graph.js';
+import { blockSize } from '../onnx/passes/blocked-layout.js';
+import type { CleanUpResult } from '../onnx/passes/clean-up.js';
+import { tuneForCpu } from '../onnx/passes/tune-for-cpu.js';
 import { calibrate } from './calibrate.js';
 import { decideNodes } from './decide.js';
 import { unfusedNodes } from './fusion-check.js';
@@ -33,6 +36,8 @@ export interface SchemeOptions {
 
 export interface Scheme {
   readonly model: Model;
+  /** What suited the rewritten graph to the float kernels of this CPU. */
+  readonly passes: CleanUpResult['passes'];
   readonly plan: Plan;
   readonly integerWeights: readonly IntegerWeight[];
   readonly calibratedTensors: number;
@@ -42,7 +47,7 @@ const parametersOf = (ranges: ReadonlyMap<string, Range>): Map<string, Quantizat
   new Map([...ranges].map(([value, range]) => [value, quantizationParameters(range, UINT8, { symmetric: false })]));
 
 /**
- * Quantizes a clean model: decides per node, measures ranges, rewrites, and looks at the graph that ONNX Runtime executes. A node that did
+ * Quantizes a clean model: decides per node, measures ranges, rewrites, tunes what stays in float, and looks at the graph that ONNX Runtime executes. A node that did
  * not become an integer kernel is put back to float, and everything is rewritten, until no Q or DQ stands around a float node.
  */
 export async function applyScheme(options: SchemeOptions): Promise<Scheme> {
@@ -70,8 +75,9 @@ export async function applyScheme(options: SchemeOptions): Promise<Scheme> {
       perChannel: options.perChannel,
       avoidSaturation: saturates(cpu),
     });
-    const unfused = await unfusedNodes(rewritten.model, plan, options.scratch);
-    if (unfused.size === 0) return { ...rewritten, plan, calibratedTensors: ranges.size };
+    const { model: tuned, passes } = tuneForCpu(rewritten.model, blockSize(options.instructionSets));
+    const unfused = await unfusedNodes(tuned, plan, options.scratch);
+    if (unfused.size === 0) return { ...rewritten, model: tuned, passes, plan, calibratedTensors: ranges.size };
     for (const [name, reason] of unfused) refused.set(name, reason);
   }
 }

@@ -1,3 +1,4 @@
+import { INTEGER_OPERATORS, ROW_OPERATORS } from '../contracts/operators.js';
 import { floatAttribute, type Graph, intAttribute, type Node } from '../onnx/ir/graph.js';
 import { hasWeights, weightOperands } from './weight-operands.js';
 
@@ -27,38 +28,29 @@ function biasObstacle(node: Node, graph: Graph): Obstacle {
   return bias.dims.length === 1 && bias.dims[0] === channels ? null : 'Its bias is not one number per output channel.';
 }
 
-/** Whether a node can run in integer with calibrated ranges. */
+const listed = (operators: readonly string[], node: Node) => hasWeights(node) && operators.includes(node.opType);
+
+/** Why a node cannot run in integer with calibrated ranges. */
 export function staticObstacle(node: Node, graph: Graph): Obstacle {
-  switch (hasWeights(node) ? node.opType : '') {
-    case 'Conv':
-      return weightObstacle(node, graph) ?? biasObstacle(node, graph);
-    case 'MatMul':
-      return weightObstacle(node, graph);
-    case 'Gemm':
-      if (floatAttribute(node, 'alpha', 1) !== 1 || floatAttribute(node, 'beta', 1) !== 1) {
-        return 'The integer kernel takes alpha and beta of 1 only.';
-      }
-      return weightObstacle(node, graph) ?? biasObstacle(node, graph);
-    default:
-      return `ONNX Runtime has no integer kernel for ${node.opType} with calibrated ranges.`;
+  if (!listed(INTEGER_OPERATORS.static, node)) {
+    return `ONNX Runtime has no integer kernel for ${node.opType} with calibrated ranges.`;
   }
+  if (node.opType === 'MatMul') return weightObstacle(node, graph);
+  const scaled = floatAttribute(node, 'alpha', 1) !== 1 || floatAttribute(node, 'beta', 1) !== 1;
+  if (node.opType === 'Gemm' && scaled) return 'The integer kernel takes alpha and beta of 1 only.';
+  return weightObstacle(node, graph) ?? biasObstacle(node, graph);
 }
 
-/** Whether a node can run in integer with ranges measured on every run. */
+/** Why a node cannot run in integer with ranges measured on every run. */
 export function dynamicObstacle(node: Node, graph: Graph): Obstacle {
-  switch (hasWeights(node) ? node.opType : '') {
-    case 'MatMul':
-    case 'Gemm':
-      return weightObstacle(node, graph);
-    case 'Conv':
-      return 'Dynamic INT8 convolutions (ConvInteger) have no fast kernel.';
-    default:
-      return `ONNX Runtime has no integer kernel for ${node.opType} with ranges measured on every run.`;
-  }
+  if (listed(INTEGER_OPERATORS.dynamic, node)) return weightObstacle(node, graph);
+  return node.opType === 'Conv'
+    ? 'Dynamic INT8 convolutions (ConvInteger) have no fast kernel.'
+    : `ONNX Runtime has no integer kernel for ${node.opType} with ranges measured on every run.`;
 }
 
 /** Whether a node looks rows up in a constant table of two axes. */
 export function isEmbedding(node: Node, graph: Graph): boolean {
   const table = weightOperands(node, graph)[0];
-  return node.opType === 'Gather' && table?.tensor.dims.length === 2 && intAttribute(node, 'axis', 0) === 0;
+  return listed(ROW_OPERATORS, node) && table?.tensor.dims.length === 2 && intAttribute(node, 'axis', 0) === 0;
 }

@@ -2,7 +2,9 @@ import type { QuantizeStep } from '../contracts/job-spec.js';
 import type { NodeReport, StageReport } from '../contracts/report.js';
 import type { Model } from '../onnx/ir/graph.js';
 import { BITS, elementCount } from '../onnx/ir/tensor.js';
+import { blockSize } from '../onnx/passes/blocked-layout.js';
 import { cleanUp } from '../onnx/passes/clean-up.js';
+import { tuneForCpu } from '../onnx/passes/tune-for-cpu.js';
 import type { RecordedShape } from '../onnx/shapes/record-shapes.js';
 import { ServiceError } from '../platform/errors.js';
 import { applyScheme, type Scheme } from './apply-scheme.js';
@@ -39,7 +41,7 @@ export interface QuantizeOptions {
 type StageFields = Pick<StageReport, 'passes' | 'calibration' | 'integer_nodes' | 'float_nodes' | 'notes'>;
 export interface Quantized extends StageFields {
   readonly model: Model;
-  /** The model after the lossless clean-up, in FP32. */
+  /** The model after the lossless clean-up, tuned for the CPU, in FP32. */
   readonly cleaned: Model;
   readonly nodes: NodeReport[];
 }
@@ -55,7 +57,8 @@ function overall(options: QuantizeOptions): (phase: QuantizePhase, fraction: num
 }
 
 /**
- * Carries out a quantize step: cleans the graph up without loss, then stores its numbers as the scheme says.
+ * Carries out a quantize step: cleans the graph up without loss, stores its numbers as the scheme says, and
+ * suits what runs in float to the CPU.
  * @throws ServiceError unknown_node, already_quantized, nothing_to_quantize, dataset_required, model_load_failed, model_run_failed
  */
 export async function quantizeModel(options: QuantizeOptions): Promise<Quantized> {
@@ -70,10 +73,11 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
   progress('clean', 0);
   const { model: cleaned, passes } = await cleanUp(named, { run: runOnce({ threads, scratch }, new Map()), signal });
   cleaned.graph.nodes = withUniqueNames(cleaned.graph.nodes);
+  const tuned = tuneForCpu(cleaned, blockSize(options.cpu.instructionSets));
   progress('clean', 1);
   if (step.scheme === 'optimized') {
     progress('compare', 1);
-    return { model: cleaned, cleaned, passes: [...passes], notes: [], nodes: [] };
+    return { model: tuned.model, cleaned: tuned.model, passes: [...passes, ...tuned.passes], notes: [], nodes: [] };
   }
   const ranges = step.scheme === 'int8_static' ? 'static' : 'dynamic';
   if (ranges === 'static' && (!samples || options.calibration.length === 0)) {
@@ -108,8 +112,8 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
   const integer = decisions.filter(runsInInteger).length;
   return {
     model: scheme.model,
-    cleaned,
-    passes: [...passes],
+    cleaned: tuned.model,
+    passes: [...passes, ...scheme.passes],
     ...(ranges === 'static' && {
       calibration: {
         method: step.calibration.method,

@@ -6,6 +6,7 @@ import { buildApp } from '../../src/api/app.js';
 import { renderOpenapiYaml } from '../../src/api/openapi-yaml.js';
 import { serve } from '../../src/api/serve.js';
 import { readConfig } from '../../src/platform/config.js';
+import { cpuFacts } from '../../src/platform/cpu.js';
 import { ADMIN_KEY } from './fixtures.js';
 import { startApi, type TestApi } from './harness.js';
 
@@ -73,6 +74,8 @@ test('the service says how it is, what it can do and what it has done', async ()
   assert.deepEqual(ready.body.parts, { database: 'ready', queue: 'ready', blobs: 'ready' });
   const { body } = await api.agent().get('/v1/capabilities').expect(200);
   assert.ok(body.schemes.includes('int8_static'));
+  assert.deepEqual(Object.keys(body.quantizable_operators), body.schemes);
+  assert.deepEqual(body.cpu.instruction_sets, cpuFacts().instructionSets);
   assert.match(body.versions.onnxruntime, /^\d/);
   const metrics = await api.agent().get('/metrics').expect(200);
   assert.match(

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { StageReport } from '../../src/contracts/report.js';
 import { readModel } from '../../src/onnx/serde/read-model.js';
+import { cpuFacts } from '../../src/platform/cpu.js';
 import { quantizeModel } from '../../src/quantization/quantize-model.js';
-import { cpuFacts } from '../../src/runtime/cpu.js';
 import type { EngineResult } from '../protocol.js';
 import { conclude } from './conclude.js';
 import { peakMemoryBytes } from './peak-memory.js';

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { MAX_DATASET_ARRAYS } from '../../contracts/dataset.js';
 import { CALIBRATION_METHODS, MAX_METADATA_PAIRS, MAX_STEPS, METRICS, SCHEMES } from '../../contracts/job-spec.js';
+import { QUANTIZABLE_OPERATORS } from '../../contracts/operators.js';
 import { Capabilities } from '../../contracts/service.js';
 import { MAX_UNFINISHED_JOBS } from '../../jobs/limits.js';
 import { MAX_NODES, NEWEST_OPSET, OLDEST_OPSET } from '../../onnx/admission/limits.js';
+import { cpuFacts } from '../../platform/cpu.js';
 import { MAX_JSON_BYTES, MAX_UPLOAD_BYTES, MAX_WAIT_SECONDS, RATE_LIMIT_REQUESTS } from '../../security/limits.js';
 import type { App } from '../app-type.js';
 
@@ -13,17 +15,16 @@ const Manifest = z.object({ version: z.string(), dependencies: z.record(z.string
 
 /** The capabilities of this build on this machine; nothing in it changes while the process lives. */
 function capabilities(): Capabilities {
+  const { cpu, instructionSets } = cpuFacts();
   const { version, dependencies } = Manifest.parse(JSON.parse(readFileSync('package.json', 'utf8')));
   return {
     object: 'capabilities',
     schemes: [...SCHEMES],
     calibration_methods: [...CALIBRATION_METHODS],
     metrics: [...METRICS],
-    quantizable_operators: {
-      optimized: [],
-      int8_static: ['Conv', 'Gemm', 'MatMul'],
-      int8_dynamic: ['Gather', 'Gemm', 'MatMul'],
-    },
+    quantizable_operators: Object.fromEntries(
+      Object.entries(QUANTIZABLE_OPERATORS).map(([scheme, operators]) => [scheme, [...operators]]),
+    ),
     datasets: {
       formats: ['npz', 'npy'],
       dtypes: ['bool', 'uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'int64', 'float16', 'float32', 'float64'],
@@ -41,9 +42,10 @@ function capabilities(): Capabilities {
       wait_seconds: MAX_WAIT_SECONDS,
     },
     cpu: {
-      model: cpus()[0]?.model.trim() ?? process.arch,
+      model: cpu,
       threads: availableParallelism(),
       architecture: process.arch,
+      instruction_sets: [...instructionSets],
     },
     versions: { modelpress: version, onnxruntime: dependencies['onnxruntime-node'] ?? '', node: process.versions.node },
   };

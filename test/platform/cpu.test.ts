@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { cpuFacts, instructionSetsIn } from '../../src/runtime/cpu.js';
+import { cpuFacts, instructionSetsIn } from '../../src/platform/cpu.js';
 
 const FLAGS: readonly (readonly [machine: string, flags: string, expected: readonly string[]])[] = [
   ['Zen 1', 'fpu sse4_1 sse4_2 fma f16c avx avx2 bmi2', ['avx', 'avx2', 'f16c', 'fma', 'sse4_1']],

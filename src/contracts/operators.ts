@@ -1,0 +1,18 @@
+import type { Scheme } from './job-spec.js';
+
+/**
+ * The operators whose arithmetic integer kernels of ONNX Runtime do fast, by the kind of activation ranges, and those whose constant
+ * tables are stored in INT8 rows. One table for what is announced and for what is done.
+ */
+export const INTEGER_OPERATORS = {
+  static: ['Conv', 'Gemm', 'MatMul'],
+  dynamic: ['Gemm', 'MatMul'],
+} as const;
+export const ROW_OPERATORS = ['Gather'] as const;
+
+/** By scheme, the operators that it can quantize. */
+export const QUANTIZABLE_OPERATORS: Readonly<Record<Scheme, readonly string[]>> = {
+  optimized: [],
+  int8_static: [...INTEGER_OPERATORS.static, ...ROW_OPERATORS],
+  int8_dynamic: [...INTEGER_OPERATORS.dynamic, ...ROW_OPERATORS],
+};
