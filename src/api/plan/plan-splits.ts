@@ -1,6 +1,6 @@
 import type { JobSpec } from '../../contracts/job-spec.js';
 import type { JobPlan } from '../../contracts/plan.js';
-import { planSplits } from '../../datasets/admission/splits.js';
+import { splitSizes } from '../../datasets/admission/splits.js';
 import type { CheckedSpec } from './check-spec.js';
 
 /** The most that any step calibrates on: every step of a job sees the same splits. */
@@ -12,7 +12,7 @@ export function plannedSplits({ spec, dataset }: CheckedSpec): JobPlan['splits']
   if (dataset === null) return {};
   const { inspection, manifest } = dataset.row;
   const wanted = { calibration: calibrationSamples(spec), evaluation: spec.evaluate.samples };
-  const { source, ...splits } = planSplits(inspection.samples, manifest, wanted, spec.seed);
-  const used = (['calibration', 'selection', 'evaluation'] as const).filter((name) => splits[name].length > 0);
-  return Object.fromEntries(used.map((name) => [name, { samples: splits[name].length, source }]));
+  const { source, ...sizes } = splitSizes(inspection.samples, manifest, wanted);
+  const used = (['calibration', 'selection', 'evaluation'] as const).filter((name) => sizes[name] > 0);
+  return Object.fromEntries(used.map((name) => [name, { samples: sizes[name], source }]));
 }

@@ -3,6 +3,7 @@ import { byteLength } from '../../onnx/ir/tensor.js';
 import { ServiceError } from '../../platform/errors.js';
 import { detectFormat, readArrays } from '../formats/arrays.js';
 import { FiniteCheck } from '../formats/finite.js';
+import { MAX_SAMPLES } from '../formats/limits.js';
 
 /** Reads a dataset once, from the first byte to the last, at constant memory: sizes, checksums, NaN and infinity. */
 export async function scanDataset(path: string, signal: AbortSignal): Promise<DatasetInspection> {
@@ -42,6 +43,14 @@ function commonLength(arrays: readonly ArrayInspection[]): number {
       'inconsistent_dataset',
       `Array ${JSON.stringify(first.name)} holds ${samples} samples, array ${JSON.stringify(other.name)} holds ${other.shape[0]}.`,
       { hint: 'The first axis of every array is the sample; all arrays must have the same number of them.' },
+    );
+  if (samples > MAX_SAMPLES)
+    throw new ServiceError(
+      'dataset_limit_exceeded',
+      `The dataset holds ${samples} samples; the limit is ${MAX_SAMPLES}.`,
+      {
+        hint: 'The first axis of every array is the sample.',
+      },
     );
   if (samples === 0) throw new ServiceError('dataset_too_small', 'The dataset holds no samples.');
   return samples;

@@ -24,51 +24,87 @@ const MIN_SPLIT_SAMPLES = 10;
 const MIN_SHARED_CALIBRATION = 10;
 const SHARED_CALIBRATION = 1 / 5;
 
+/** How many samples serve each purpose, known without drawing any. */
+export interface SplitSizes extends Readonly<Record<SplitName, number>> {
+  readonly source: Splits['source'];
+  /** Nothing else was left for it: selection gets the first of the samples drawn for calibration. */
+  readonly selectionSharesCalibration: boolean;
+}
+
 /**
- * Keeps calibration, training, selection and evaluation samples apart. A split that the manifest states takes its samples from its range,
- * by chance when the range has more than are wanted; the others share what no range claims, after a seeded shuffle: selection and calibration by
- * their shares, evaluation up to what is wanted, training what is left over.
+ * The sizes of the splits of `count` samples. A split that the manifest states takes its samples from its range; the others share
+ * what no range claims: selection and calibration by their shares, evaluation up to what is wanted, training what is left over.
+ * Costs the same for any count. The manifest has been checked against the dataset.
  * @throws ServiceError dataset_too_small with the numbers.
  */
-export function planSplits(count: number, manifest: DatasetManifest, wanted: WantedSamples, seed: number): Splits {
-  const random = seededRandom(derivedSeed(seed, 'splits'));
-  const stated = new Map<SplitName, number[]>();
+export function splitSizes(count: number, { splits }: DatasetManifest, wanted: WantedSamples): SplitSizes {
+  const stated = new Map<SplitName, number>();
   for (const name of SPLIT_NAMES) {
-    const bounds = manifest.splits?.[name];
-    if (bounds) stated.set(name, shuffled(indices(...bounds), random));
+    const bounds = splits?.[name];
+    if (bounds) stated.set(name, bounds[1] - bounds[0]);
   }
   const calibrates = wanted.calibration > 0;
   if (calibrates && stated.size === 0 && count < MIN_SPLIT_SAMPLES)
     throw tooSmall(
       `The dataset holds ${count} samples; calibration and evaluation need at least ${MIN_SPLIT_SAMPLES}.`,
     );
+  const unclaimed = count - [...stated.values()].reduce((sum, size) => sum + size, 0);
+  let free = unclaimed;
+  const take = (name: SplitName, size: number, share = 1): number => {
+    const range = stated.get(name);
+    if (range !== undefined) return Math.min(range, size);
+    const taken = Math.min(size, Math.floor(unclaimed * share), free);
+    free -= taken;
+    return taken;
+  };
+
+  let selection = calibrates ? take('selection', MAX_SELECTION, SELECTION_SHARE) : 0;
+  let calibration = calibrates
+    ? take('calibration', wanted.calibration, stated.has('evaluation') ? 1 : CALIBRATION_SHARE)
+    : 0;
+  const evaluation = take('evaluation', wanted.evaluation);
+  const selectionSharesCalibration = calibrates && selection === 0 && calibration >= MIN_SHARED_CALIBRATION;
+  if (selectionSharesCalibration) {
+    selection = Math.floor(calibration * SHARED_CALIBRATION);
+    calibration -= selection;
+  }
+  if (calibrates && calibration === 0) throw tooSmall(`None of the ${count} samples is left for calibration.`);
+  if (evaluation === 0) throw tooSmall(`None of the ${count} samples is left for evaluation.`);
+  const training = stated.get('training') ?? free;
+  const source = stated.size > 0 ? 'manifest' : 'seeded';
+  return { calibration, training, selection, evaluation, source, selectionSharesCalibration };
+}
+
+/**
+ * Keeps calibration, training, selection and evaluation samples apart, by the sizes of `splitSizes`: drawn by chance from a stated
+ * range that has more than are wanted, and from what no range claims after a seeded shuffle.
+ * @throws ServiceError dataset_too_small with the numbers.
+ */
+export function planSplits(count: number, manifest: DatasetManifest, wanted: WantedSamples, seed: number): Splits {
+  const sizes = splitSizes(count, manifest, wanted);
+  const random = seededRandom(derivedSeed(seed, 'splits'));
+  const stated = new Map<SplitName, number[]>();
+  for (const name of SPLIT_NAMES) {
+    const bounds = manifest.splits?.[name];
+    if (bounds) stated.set(name, shuffled(indices(...bounds), random));
+  }
   const claimed = new Set([...stated.values()].flat());
   const free = shuffled(
     indices(0, count).filter((index) => !claimed.has(index)),
     random,
   );
-  const unclaimed = free.length;
-  const take = (name: SplitName, size: number, share = 1): number[] =>
-    stated.get(name)?.slice(0, size) ?? free.splice(0, Math.min(size, Math.floor(unclaimed * share)));
+  const take = (name: SplitName, size: number): number[] => stated.get(name)?.slice(0, size) ?? free.splice(0, size);
 
-  let selection = calibrates ? take('selection', MAX_SELECTION, SELECTION_SHARE) : [];
-  let calibration = calibrates
-    ? take('calibration', wanted.calibration, stated.has('evaluation') ? 1 : CALIBRATION_SHARE)
-    : [];
-  const evaluation = take('evaluation', wanted.evaluation);
-  if (calibrates && selection.length === 0 && calibration.length >= MIN_SHARED_CALIBRATION) {
-    const shared = Math.floor(calibration.length * SHARED_CALIBRATION);
-    selection = calibration.slice(0, shared);
-    calibration = calibration.slice(shared);
-  }
-  if (calibrates && calibration.length === 0) throw tooSmall(`None of the ${count} samples is left for calibration.`);
-  if (evaluation.length === 0) throw tooSmall(`None of the ${count} samples is left for evaluation.`);
+  const shared = sizes.selectionSharesCalibration ? sizes.selection : 0;
+  const selection = take('selection', sizes.selection - shared);
+  const calibration = take('calibration', sizes.calibration + shared);
+  const evaluation = take('evaluation', sizes.evaluation);
   return {
-    calibration: ascending(calibration),
+    calibration: ascending(calibration.slice(shared)),
     training: ascending(stated.get('training') ?? free),
-    selection: ascending(selection),
+    selection: ascending([...selection, ...calibration.slice(0, shared)]),
     evaluation: ascending(evaluation),
-    source: stated.size > 0 ? 'manifest' : 'seeded',
+    source: sizes.source,
   };
 }
 

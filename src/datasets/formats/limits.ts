@@ -2,6 +2,8 @@
 /** The largest header numpy itself reads without being asked to trust the file is 10,000 bytes; version 1 can say 65,535. */
 export const MAX_NPY_HEADER_BYTES = 64 * 1024;
 export const MAX_RANK = 16;
+/** Samples of one dataset, which an engine lists and shuffles; a header of a hundred bytes can state any number of empty ones. */
+export const MAX_SAMPLES = 10_000_000;
 /** Elements and bytes must be counted exactly in a double. */
 export const MAX_ELEMENTS = Number.MAX_SAFE_INTEGER;
 /** All arrays of a dataset, unpacked: what an engine copies to its scratch folder. */

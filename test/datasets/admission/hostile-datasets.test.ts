@@ -39,6 +39,11 @@ const HOSTILE: Readonly<Record<string, Hostile>> = {
   'a scalar': { code: 'inconsistent_dataset', bytes: file('scalar.npy') },
   'arrays of different lengths': { code: 'inconsistent_dataset', bytes: file('lengths.npz'), says: /3 samples.* 4/ },
   'no samples': { code: 'dataset_too_small', bytes: file('empty.npz') },
+  'very many samples of nothing': {
+    code: 'dataset_limit_exceeded',
+    bytes: () => npy('<f4', [2 ** 40, 0], new Uint8Array(0)),
+    says: /1099511627776 samples/,
+  },
   // Headers that lie
   'too little data': { code: 'corrupt_dataset', bytes: () => cut(pair, 1), says: /need 8 bytes, it holds 7/ },
   'too much data': { code: 'corrupt_dataset', bytes: () => Buffer.concat([pair, Buffer.alloc(1)]) },

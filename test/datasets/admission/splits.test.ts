@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DatasetManifest, SPLIT_NAMES } from '../../../src/contracts/dataset.js';
-import { planSplits, type Splits } from '../../../src/datasets/admission/splits.js';
+import { planSplits, type Splits, splitSizes } from '../../../src/datasets/admission/splits.js';
 
 const WANTED = { calibration: 256, evaluation: 2000 };
 const plan = (count: number, splits?: unknown, wanted = WANTED, seed = 0): Splits =>
@@ -73,6 +73,48 @@ test('splits are disjoint, ascending, inside the dataset and inside their ranges
     }),
     { seed: 1 },
   );
+});
+
+test('sizes are those of the splits that are drawn', () => {
+  const size = fc.integer({ min: 0, max: 60 });
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 300 }),
+      size,
+      size,
+      fc.boolean(),
+      fc.boolean(),
+      (count, calibration, evaluation, first, last) => {
+        const third = Math.floor(count / 3);
+        const manifest = DatasetManifest.parse({
+          splits: {
+            ...(first && third > 0 && { calibration: [0, third] }),
+            ...(last && { evaluation: [third, count] }),
+          },
+        });
+        const wanted = { calibration, evaluation };
+        let drawn: Splits;
+        try {
+          drawn = planSplits(count, manifest, wanted, 1);
+        } catch {
+          assert.throws(() => splitSizes(count, manifest, wanted), { code: 'dataset_too_small' });
+          return;
+        }
+        const planned = splitSizes(count, manifest, wanted);
+        assert.deepEqual(
+          sizes(drawn),
+          SPLIT_NAMES.map((name) => planned[name]),
+        );
+        assert.equal(drawn.source, planned.source);
+      },
+    ),
+    { seed: 1 },
+  );
+});
+
+test('sizes need no list of the samples', () => {
+  const planned = splitSizes(2 ** 50, DatasetManifest.parse({}), WANTED);
+  assert.deepEqual([planned.calibration, planned.selection, planned.evaluation], [256, 500, 2000]);
 });
 
 test('equal seeds give equal splits, other seeds other ones', () => {
