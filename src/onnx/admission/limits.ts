@@ -29,6 +29,8 @@ export const MAX_ALL_NAME_BYTES = 64 * 2 ** 20;
 /** Key and value pairs of metadata, and the bytes of all of them. */
 export const MAX_METADATA_ENTRIES = 1_000;
 export const MAX_METADATA_BYTES = 2 ** 20;
+/** The answer of the scan as JSON: it is stored, and a list of models carries a hundred of them. */
+export const MAX_INSPECTION_BYTES = 512 * 1024;
 /** Fields that the scan visits, so that its time is bounded whatever the file holds: a few seconds. */
 export const MAX_FIELDS = 20_000_000;
 export const OLDEST_OPSET = 7;

@@ -136,7 +136,7 @@ function scanOutline(outline: Outline, external: ReadonlyMap<string, number>): M
   const bodies = new Map([...functions].map(([key, body]) => [key, scanFunction(body, state)]));
   checkCalls(main, bodies);
   checkMissing(state);
-  return {
+  const inspection = {
     ir_version: Number(irVersion),
     producer: outline.producer,
     opsets: Object.fromEntries(opsets),
@@ -148,6 +148,15 @@ function scanOutline(outline: Outline, external: ReadonlyMap<string, number>): M
     weight_bytes: state.weightBytes,
     external_data: [...state.locations],
   };
+  const size = Buffer.byteLength(JSON.stringify(inspection));
+  if (size > limits.MAX_INSPECTION_BYTES)
+    throw limitExceeded(
+      'The model',
+      'inputs, outputs, functions and external files whose description has bytes:',
+      size,
+      limits.MAX_INSPECTION_BYTES,
+    );
+  return inspection;
 }
 
 function checkMissing(state: ScanState): void {

@@ -173,6 +173,11 @@ const HOSTILE: Readonly<Record<string, Hostile>> = {
       ],
     }),
   },
+  'a description of a megabyte': {
+    code: 'model_limit_exceeded',
+    bytes: w.model({ graph: w.graph(relu, ...many(300, (i) => w.value(11, `i${i}`, ['d'.repeat(4000)]))) }),
+    says: /description/,
+  },
   'damaged metadata': { code: 'invalid_model', bytes: w.model({ parts: [w.bytes(14, Uint8Array.of(0x0a, 9, 1))] }) },
   // External data
   'a parent directory': {
