@@ -2,7 +2,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { JobError } from '../../src/contracts/problem.js';
 import { confirmCancel, failAttempt, giveBack } from '../../src/jobs/attempts.js';
 import type { Attempt } from '../../src/jobs/decisions/decision.js';
+import { ServiceError } from '../../src/platform/errors.js';
 import type { JobRow } from '../../src/storage/schema.js';
+import { jobError } from '../failure.js';
 import type { StopReason } from './engine-process.js';
 import { publish, type Stored } from './publication.js';
 import type { Supervision } from './supervision.js';
@@ -19,7 +21,19 @@ export type AttemptEnd = 'over' | 'retry' | 'given_back';
 /** Between two tries while the records are away. */
 const RETRY_MS = 1000;
 
-/** Tells the records how an attempt ended. While they are away it goes on trying: the work is done, and the fence decides. */
+/** How often the records may refuse an end: a deadlock passes, a text that no column holds does not. */
+const MAX_REFUSALS = 3;
+
+/** Records that are away come back. */
+const isAway = (error: unknown): boolean => error instanceof ServiceError && error.entry.retryable;
+
+const UNRECORDABLE = jobError('internal_error', 'The result of the step could not be recorded.');
+
+/**
+ * Tells the records how an attempt ended. While they are away it goes on trying: the work is done, and the fence decides. An end
+ * that they refuse becomes a failure of ours, so that no job holds a worker for ever.
+ * @throws what the records say when they refuse that too: the delivery is dropped then, and the lease runs out.
+ */
 export async function recordEnd(
   supervision: Supervision,
   job: JobRow,
@@ -28,11 +42,15 @@ export async function recordEnd(
   engineSeconds: number,
   shutdown: AbortSignal,
 ): Promise<AttemptEnd> {
-  for (;;) {
+  let end = outcome;
+  for (let refusals = 0; ; ) {
     try {
-      return await record(supervision, job, attempt, outcome, engineSeconds);
+      return await record(supervision, job, attempt, end, engineSeconds);
     } catch (error) {
       supervision.logger.warn({ err: error, job: job.id }, 'the end of an attempt could not be recorded');
+      if (!isAway(error)) refusals++;
+      if (refusals === MAX_REFUSALS) end = { kind: 'failed', error: UNRECORDABLE };
+      if (refusals === 2 * MAX_REFUSALS) throw error;
       if (shutdown.aborted) return 'given_back';
       await wait(RETRY_MS, undefined, { signal: shutdown }).catch(() => {});
     }
