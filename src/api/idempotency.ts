@@ -5,6 +5,7 @@ import type { OpenDatabase, Trx } from '../storage/database.js';
 import { once } from '../storage/records/idempotency-keys.js';
 import type { StoredResponse } from '../storage/schema.js';
 import { principalOf } from './plugins/authentication.js';
+import { pathOf } from './plugins/problems.js';
 
 const WELL_FORMED = /^[\x21-\x7e]{1,255}$/;
 
@@ -31,7 +32,7 @@ export async function answerOnce(
   const key = keyOf(request);
   const { tenant } = principalOf(request);
   // The path and not its pattern: cancelling another job is another request.
-  const scope = `${request.method} ${request.url}`;
+  const scope = `${request.method} ${pathOf(request)}`;
   const { response, replayed } =
     key === null
       ? { response: await database.transaction(effect), replayed: false }

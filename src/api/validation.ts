@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { FieldError } from '../contracts/problem.js';
 import { ServiceError } from '../platform/errors.js';
 import { didYouMean } from '../platform/nearest-name.js';
+import { firstRefusal } from './bounded-value.js';
 
 /** More errors than this help nobody, and a hostile body could make one per byte. */
 const MAX_REPORTED_ERRORS = 50;
@@ -52,7 +53,10 @@ function knownKeys(schema: unknown): string[] {
 function explain(issue: RawIssue): string | undefined {
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(issue.inst);
-    return issue.keys.map((key) => `There is no ${shown(key)} here.${didYouMean(key, known)}`).join(LINE);
+    return issue.keys
+      .slice(0, MAX_REPORTED_ERRORS)
+      .map((key) => `There is no ${shown(key)} here.${didYouMean(key, known)}`)
+      .join(LINE);
   }
   if (issue.code === 'invalid_union' && issue.inst instanceof z.ZodDiscriminatedUnion) {
     const { options, discriminator } = issue.inst.def;
@@ -74,10 +78,10 @@ function ownMessage(issue: Issue): string | null {
 function fieldErrors(issue: Issue): FieldError[] {
   if (issue.code === 'unrecognized_keys') {
     const messages = issue.message.split(LINE);
-    return issue.keys.map((key, index) => ({
-      pointer: pointerOf([...issue.path, key]),
+    return messages.map((message, index) => ({
+      pointer: pointerOf([...issue.path, issue.keys[index] ?? '']),
       code: issue.code,
-      message: messages[index] ?? issue.message,
+      message,
     }));
   }
   if (issue.code === 'invalid_key')
@@ -109,12 +113,21 @@ export function parseWith<Schema extends z.ZodType>(
   what: string,
   root = '',
 ): z.output<Schema> {
+  const refusal = firstRefusal(value);
+  if (refusal !== null) {
+    const { path, ...error } = refusal;
+    throw refused(what, root, [{ pointer: pointerOf(path), ...error }]);
+  }
   const result = schema.safeParse(value, { error: explain, reportInput: true });
   if (result.success) return result.data;
-  const errors = result.error.issues.flatMap(fieldErrors).slice(0, MAX_REPORTED_ERRORS);
+  const issues = result.error.issues.slice(0, MAX_REPORTED_ERRORS);
+  throw refused(what, root, issues.flatMap(fieldErrors).slice(0, MAX_REPORTED_ERRORS));
+}
+
+function refused(what: string, root: string, errors: readonly FieldError[]): ServiceError {
   const first = errors[0];
   const where = first === undefined || first.pointer === '' ? '' : ` at ${first.pointer}`;
-  throw new ServiceError('invalid_request', `${what} is not acceptable${where}: ${first?.message ?? ''}`, {
+  return new ServiceError('invalid_request', `${what} is not acceptable${where}: ${first?.message ?? ''}`, {
     errors: errors.map((error) => ({ ...error, pointer: `${root}${error.pointer}` })),
   });
 }

@@ -34,7 +34,10 @@ export type SplitName = (typeof SPLIT_NAMES)[number];
 
 export const DatasetManifest = z
   .strictObject({
-    arrays: z.record(z.string(), ArrayManifest).default({}),
+    arrays: z
+      .record(z.string(), ArrayManifest)
+      .refine((arrays) => Object.keys(arrays).length <= MAX_DATASET_ARRAYS, `at most ${MAX_DATASET_ARRAYS} arrays`)
+      .default({}),
     labels: z
       .string()
       .optional()

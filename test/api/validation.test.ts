@@ -100,11 +100,22 @@ test('a manifest is checked in place, below its own pointer', () => {
   assert.match(errors[0]?.message ?? '', /"scale"/);
 });
 
+test('an object with very many members is refused before anybody looks at them', () => {
+  const crowd = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`x${i}`, 0]));
+  const errors = errorsOf(() =>
+    parseWith(JobSpec, { model, steps: [], evaluate: { latency: { shapes: crowd } } }, 'The body'),
+  );
+  assert.deepEqual(
+    errors.map(({ pointer, code }) => [pointer, code]),
+    [['/evaluate/latency/shapes', 'too_big']],
+  );
+});
+
 test('a hostile body gets a bounded number of errors, and no long value back', () => {
   const errors = errorsOf(() =>
     parseWith(
       JobSpec,
-      { model, steps: [], ...Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`x${i}`, 0])) },
+      { model, steps: [], ...Object.fromEntries(Array.from({ length: 900 }, (_, i) => [`x${i}`, 0])) },
       'The body',
     ),
   );

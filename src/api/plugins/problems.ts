@@ -7,7 +7,7 @@ import type { App } from '../app-type.js';
 import { asServiceError, problemOf } from '../problem.js';
 
 /** The path of a request without its query, which may hold what nobody should read in a log. */
-const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '';
+export const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '';
 
 /** Answers a request with an error of the catalogue. */
 export function sendProblem(error: ServiceError, request: FastifyRequest, reply: FastifyReply): FastifyReply {

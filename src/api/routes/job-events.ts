@@ -18,8 +18,12 @@ import { toEvent } from '../present/job.js';
 import type { Services } from '../services.js';
 
 const STREAM = 'text/event-stream';
-/** An event's id, as Last-Event-ID and cursor; 0 is before the first. */
-const EventNumber = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** An event's id, as Last-Event-ID and cursor; 0 is before the first. The records count in 32 bits. */
+const EventNumber = z.coerce
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
 const EventQuery = PageQuery.extend({ after: EventNumber.default(0) });
 
 interface Options {
@@ -70,9 +74,12 @@ export async function jobEventRoutes(app: App, { services, pingMs = SSE_PING_MS 
       }
       // Before the stream begins: a job that is not there is a 404, not a stream that breaks.
       await getJob(queries, tenant, id);
+      const gone = clientGone(reply);
+      // Whoever left before the stream began would never give a place back.
+      gone.throwIfAborted();
       if (!streams.open(tenant)) throw new ServiceError('rate_limited', 'Too many event streams are open. Close some.');
-      const signal = AbortSignal.any([clientGone(reply), app.draining]);
-      reply.raw.once('close', () => streams.close(tenant));
+      gone.addEventListener('abort', () => streams.close(tenant), { once: true });
+      const signal = AbortSignal.any([gone, app.draining]);
       const events = presented(followEvents(services, tenant, id, request.headers['last-event-id'] ?? after, signal));
       reply.headers({
         'content-type': `${STREAM}; charset=utf-8`,

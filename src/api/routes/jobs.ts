@@ -30,7 +30,8 @@ const JobQuery = PageQuery.extend({
   status: JobStatus.optional(),
   step: z.enum(['distill', 'quantize']).optional(),
   model: ModelId.optional(),
-  created_after: Timestamp.optional(),
+  // PostgreSQL, as the calendar, knows no year 0.
+  created_after: Timestamp.refine((time) => !time.startsWith('0000'), 'expected a year from 0001').optional(),
 });
 const CreateQuery = z.strictObject({
   dry_run: z

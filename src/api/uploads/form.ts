@@ -1,6 +1,7 @@
 import type { MultipartFile } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { ServiceError } from '../../platform/errors.js';
+import { isStorable } from '../../platform/storable-text.js';
 import { MAX_EXTERNAL_FILES, MAX_JSON_BYTES } from '../../security/limits.js';
 
 /** Text fields of one form. */
@@ -34,6 +35,8 @@ export async function readForm(request: FastifyRequest, handlers: FormHandlers):
     for (;;) {
       const { done, value: part } = await parts.next().catch(malformed);
       if (done) return;
+      const text = part.type === 'file' ? part.filename : part.value;
+      if (typeof text === 'string' && !isStorable(text)) throw unstorable(part.fieldname);
       if (part.type === 'file') await handlers.file(part.fieldname, part);
       else if (part.valueTruncated) throw tooLong(part.fieldname);
       else handlers.field(part.fieldname, part.value);
@@ -65,6 +68,9 @@ export function partError(part: string, code: string, message: string): ServiceE
     },
   );
 }
+
+const unstorable = (part: string): ServiceError =>
+  partError(part, 'unstorable_text', 'Its text or file name holds NUL or half of a surrogate pair.');
 
 /** A part that the endpoint does not know. */
 export const unknownPart = (part: string, known: readonly string[]): ServiceError =>

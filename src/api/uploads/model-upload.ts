@@ -4,7 +4,7 @@ import type { BlobStore, ReceivedBlob } from '../../storage/blobs/blob-store.js'
 import type { NewModel } from '../../storage/records/models.js';
 import { clientGone } from '../client-gone.js';
 import { checkDigest } from './declared-digest.js';
-import { missingPart, readForm, repeatedPart, unknownPart } from './form.js';
+import { missingPart, partError, readForm, repeatedPart, unknownPart } from './form.js';
 import { ReceivedFiles } from './received-files.js';
 import { scanSlots } from './scan-slots.js';
 
@@ -41,6 +41,13 @@ export async function receiveModel(
         files.gone,
       ),
     );
+    const unused = external.find(({ location }) => !inspection.external_data.includes(location));
+    if (unused !== undefined)
+      throw partError(
+        'external_data',
+        'unrecognized_keys',
+        `The model names no file ${JSON.stringify(unused.location)}.`,
+      );
     for (const { blob } of external) await blob.keep();
     await model.keep();
     return {
@@ -70,6 +77,9 @@ async function fromForm(request: FastifyRequest, files: ReceivedFiles): Promise<
         bundle.name ??= filename;
         bundle.model = await files.receive(file);
       } else if (field === 'external_data' || field === 'external_data[]') {
+        // A part of the type application/octet-stream is a file even without a name.
+        if (typeof filename !== 'string')
+          throw partError(field, 'required', 'Name the file by the location that the model states.');
         if (bundle.external.has(filename)) throw repeatedPart(filename);
         bundle.external.set(filename, await files.receive(file));
       } else throw unknownPart(field, PARTS);

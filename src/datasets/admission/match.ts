@@ -14,6 +14,13 @@ export interface DatasetMatch {
   readonly batch: number | null;
 }
 
+/** What the manifest says of an array; its name may be that of a property that every object has. */
+const settingsOf = ({ arrays }: DatasetManifest, array: string): ArrayManifest | undefined =>
+  Object.hasOwn(arrays, array) ? arrays[array] : undefined;
+
+/** Errors beyond this number help nobody, and a hostile model has thousands of inputs. */
+const MAX_TOLD = 50;
+
 const DEFAULTS: ArrayManifest = { scale: 1, offset: 0, layout: 'as_is' };
 
 /**
@@ -32,7 +39,7 @@ export function matchDataset(
   const assigned = assign(inputs, inspection, manifest, labels, errors);
   const symbols = new Map<string, { size: number; array: string }>();
   const arrays = assigned.flatMap(({ input, array }) => {
-    const settings = manifest.arrays[array.name] ?? DEFAULTS;
+    const settings = settingsOf(manifest, array.name) ?? DEFAULTS;
     const found = matchArray(input, array, settings, symbols);
     errors.push(...found.errors);
     return found.match ? [found.match] : [];
@@ -66,7 +73,7 @@ function assign(
   const candidates = inspection.arrays.filter((array) => array.name !== labels);
   const arrayOf = new Map<string, ArrayInspection>();
   for (const array of candidates) {
-    const stated = manifest.arrays[array.name]?.input;
+    const stated = settingsOf(manifest, array.name)?.input;
     const target = stated ?? array.name;
     const earlier = arrayOf.get(target);
     const at = `/dataset/manifest/arrays/${pointerSegment(array.name)}/input`;
@@ -88,12 +95,13 @@ function assign(
   }
   const [onlyInput, ...otherInputs] = inputs;
   const [onlyArray, ...otherArrays] = candidates;
-  const named = onlyArray && manifest.arrays[onlyArray.name]?.input !== undefined;
+  const named = onlyArray && settingsOf(manifest, onlyArray.name)?.input !== undefined;
   if (onlyInput && onlyArray && !named && otherInputs.length === 0 && otherArrays.length === 0)
     return [{ input: onlyInput, array: onlyArray }];
   return inputs.flatMap((input) => {
     const array = arrayOf.get(input.name);
     if (array) return [{ input, array }];
+    if (errors.length >= MAX_TOLD) return [];
     const names = candidates.map(({ name }) => name);
     errors.push({
       pointer: '/dataset/arrays',
