@@ -20,10 +20,43 @@ export interface JobFilter extends PageRequest {
   readonly createdAfter?: Date | undefined;
 }
 
+/** A job without its report, which may have megabytes: a page of a hundred must not bring them all. */
+export type ListedJob = Omit<JobRow, 'report'>;
+
+const LISTED = [
+  'id',
+  'tenant',
+  'status',
+  'spec',
+  'spec_hash',
+  'model_id',
+  'dataset_id',
+  'steps',
+  'step',
+  'attempt',
+  'crashes',
+  'losses',
+  'cancel_requested_at',
+  'lease_owner',
+  'lease_expires_at',
+  'progress',
+  'error',
+  'verdict',
+  'report_summary',
+  'stages',
+  'engine_seconds',
+  'request_id',
+  'retried_from',
+  'created_at',
+  'started_at',
+  'finished_at',
+  'next_event_id',
+] as const satisfies readonly (keyof ListedJob)[];
+
 /** A page of a tenant's jobs, newest first. */
-export async function listJobs(queries: Queries, tenant: Tenant, filter: JobFilter): Promise<Page<JobRow>> {
+export async function listJobs(queries: Queries, tenant: Tenant, filter: JobFilter): Promise<Page<ListedJob>> {
   const { status, stepType, model, createdAfter, after, limit } = filter;
-  let query = queries.selectFrom('jobs').selectAll().where('tenant', '=', tenant);
+  let query = queries.selectFrom('jobs').select(LISTED).where('tenant', '=', tenant);
   if (status !== undefined) query = query.where('status', '=', status);
   if (model !== undefined) query = query.where('model_id', '=', model);
   if (createdAfter !== undefined) query = query.where('created_at', '>', createdAfter);
@@ -40,7 +73,7 @@ export async function listJobs(queries: Queries, tenant: Tenant, filter: JobFilt
 }
 
 /** How many jobs wait before this one in its queue; null unless it is queued. */
-export async function queuePosition(queries: Queries, job: JobRow): Promise<number | null> {
+export async function queuePosition(queries: Queries, job: ListedJob): Promise<number | null> {
   if (job.status !== 'queued') return null;
   const waiting = await queries
     .selectFrom('jobs')

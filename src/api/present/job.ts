@@ -1,6 +1,7 @@
 import { Job, type JobEvent } from '../../contracts/job.js';
+import type { ListedJob } from '../../jobs/read-jobs.js';
 import { isDone } from '../../jobs/state-machine.js';
-import type { ArtifactRow, JobEventRow, JobRow } from '../../storage/schema.js';
+import type { ArtifactRow, JobEventRow } from '../../storage/schema.js';
 
 /** What a job's answer needs beside its record. */
 export interface JobSurroundings {
@@ -9,7 +10,7 @@ export interface JobSurroundings {
 }
 
 /** A job's record as a client sees it. */
-export function toJob(row: JobRow, { result, queuePosition }: JobSurroundings): Job {
+export function toJob(row: ListedJob, { result, queuePosition }: JobSurroundings): Job {
   const self = `/v1/jobs/${row.id}`;
   const time = (at: Date | null) => at?.toISOString() ?? null;
   return {
