@@ -23,7 +23,13 @@ const Environment = z.object({
     .max(64)
     .default(() => Math.min(2, availableParallelism())),
   ENGINE_MEMORY_MB: z.coerce.number().int().min(256).default(DEFAULT_ENGINE_MEMORY_MB),
-  ADMIN_KEY: z.string().min(24).optional(),
+  ADMIN_KEY: z
+    .string()
+    .regex(
+      /^[\x21-\x7e]{24,512}$/,
+      'expected 24 to 512 printable ASCII characters without spaces, as a header carries them',
+    )
+    .optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 

@@ -34,7 +34,8 @@ export class Authenticator {
   async needsKey(): Promise<boolean> {
     if (this.#hasKeys) return true;
     if (performance.now() - this.#lookedAt < NO_KEYS_MS) return false;
-    this.#hasKeys = await anyApiKey(this.queries);
+    // Only ever set: a key may be made while the answer is on its way.
+    if (await anyApiKey(this.queries)) this.#hasKeys = true;
     this.#lookedAt = performance.now();
     return this.#hasKeys;
   }
