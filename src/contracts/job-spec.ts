@@ -5,7 +5,7 @@ import { DatasetId, ModelId } from './ids.js';
  * What a caller asks for. Every default is written here, so a stored spec is complete and a job can be repeated from it.
  * Unknown keys are refused everywhere: a misspelt option must not silently do nothing.
  */
-export const SCHEMES = ['optimized', 'int8_static', 'int8_dynamic'] as const;
+export const SCHEMES = ['optimized', 'int8_static', 'int8_dynamic', 'int8_weights'] as const;
 export type Scheme = (typeof SCHEMES)[number];
 
 export const CALIBRATION_METHODS = ['mean_minmax', 'minmax'] as const;
@@ -25,7 +25,7 @@ export const QuantizeStep = z.strictObject({
   type: z.literal('quantize'),
   scheme: z.enum(SCHEMES).meta({
     description:
-      'optimized: FP32, lossless clean-up only. int8_static: INT8 activations with calibrated ranges. int8_dynamic: INT8 activations whose ranges are measured on every run.',
+      'optimized: FP32, lossless clean-up only. int8_static: INT8 activations with calibrated ranges. int8_dynamic: INT8 activations whose ranges are measured on every run. int8_weights: INT8 weights, float activations, standard operators only.',
   }),
   calibration: Calibration.prefault({}).meta({ description: 'Used by int8_static.' }),
   per_channel: z

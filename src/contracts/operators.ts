@@ -7,6 +7,7 @@ import type { Scheme } from './job-spec.js';
 export const INTEGER_OPERATORS = {
   static: ['Conv', 'Gemm', 'MatMul'],
   dynamic: ['Gemm', 'MatMul'],
+  weights8: ['Gemm', 'MatMul'],
 } as const;
 export const ROW_OPERATORS = ['Gather'] as const;
 
@@ -15,4 +16,5 @@ export const QUANTIZABLE_OPERATORS: Readonly<Record<Scheme, readonly string[]>> 
   optimized: [],
   int8_static: [...INTEGER_OPERATORS.static, ...ROW_OPERATORS],
   int8_dynamic: [...INTEGER_OPERATORS.dynamic, ...ROW_OPERATORS],
+  int8_weights: [...INTEGER_OPERATORS.weights8, ...ROW_OPERATORS],
 };

@@ -7,7 +7,7 @@ import { decideNodes } from './decide.js';
 import { unfusedNodes } from './fusion-check.js';
 import type { NodeSelection } from './node-selection.js';
 import { type QuantizationParameters, quantizationParameters, type Range, UINT8 } from './parameters.js';
-import { calibratedValues, type Plan } from './plan.js';
+import { calibratedValues, type IntegerArithmetic, type Plan } from './plan.js';
 import { StaticPlanner } from './plan-static.js';
 import type { CalibrationMethod } from './ranges.js';
 import { rewrite } from './rewrite.js';
@@ -19,7 +19,7 @@ import type { Shapes } from './workload.js';
 export interface SchemeOptions {
   /** Cleaned up, opset 13 or later, every node with a name of its own. */
   readonly model: Model;
-  readonly ranges: 'static' | 'dynamic';
+  readonly arithmetic: IntegerArithmetic;
   readonly selected: NodeSelection;
   readonly perChannel: boolean;
   readonly onlyWhatPays: boolean;

@@ -1,8 +1,8 @@
 import type { Graph, Node } from '../onnx/ir/graph.js';
 import { elementCount } from '../onnx/ir/tensor.js';
 import type { NodeSelection } from './node-selection.js';
-import type { Decision } from './plan.js';
-import { dynamicObstacle, isEmbedding, staticObstacle } from './quantizable.js';
+import type { Decision, IntegerArithmetic } from './plan.js';
+import { isEmbedding, OBSTACLES } from './quantizable.js';
 import { LEAST_STORED_ELEMENTS } from './store-weights.js';
 import { hasWeights, weightOperands } from './weight-operands.js';
 import { type CpuClass, expectedSpeed, nodesThatPay, type Workload } from './what-pays.js';
@@ -10,7 +10,7 @@ import { type Shapes, workload } from './workload.js';
 
 export interface DecisionContext {
   readonly graph: Graph;
-  readonly ranges: 'static' | 'dynamic';
+  readonly arithmetic: IntegerArithmetic;
   readonly selected: NodeSelection;
   readonly onlyWhatPays: boolean;
   readonly cpu: CpuClass;
@@ -42,22 +42,21 @@ function decidedByRule(node: Node, context: DecisionContext): Decision | undefin
   const { graph } = context;
   if (!context.selected(node)) return { node, treatment: 'float', reason: 'The request leaves it out.' };
   if (isEmbedding(node, graph)) return embedding(node, graph);
-  const obstacle = context.ranges === 'static' ? staticObstacle(node, graph) : dynamicObstacle(node, graph);
-  const reason = context.refused.get(node.name) ?? obstacle;
+  const reason = context.refused.get(node.name) ?? OBSTACLES[context.arithmetic](node, graph);
   return reason ? floating(node, graph, reason) : undefined;
 }
 
 /** A decision, with its reason, for every node that could hold INT8 weights. */
 export function decideNodes(context: DecisionContext): Map<Node, Decision> {
-  const { graph, ranges, cpu } = context;
+  const { graph, arithmetic, cpu } = context;
   const decisions = new Map<Node, Decision>();
   const candidates = new Map<Node, Workload>();
   for (const node of graph.nodes) {
     // A Gather of anything but a constant table has nothing that could be quantized.
     if (!hasWeights(node) || (node.opType === 'Gather' && !isEmbedding(node, graph))) continue;
     const decided = decidedByRule(node, context);
-    decisions.set(node, decided ?? { node, treatment: ranges, reason: null });
-    const work = decided ? null : workload(node, graph, context.shapes, ranges);
+    decisions.set(node, decided ?? { node, treatment: arithmetic, reason: null });
+    const work = decided ? null : workload(node, graph, context.shapes, arithmetic);
     if (work) candidates.set(node, work);
   }
   if (!context.onlyWhatPays) return decisions;

@@ -1,11 +1,22 @@
 import type { Graph, Node } from '../onnx/ir/graph.js';
 
 /**
- * What happens to one node.
- * static: integer arithmetic with calibrated ranges. dynamic: integer arithmetic, ranges measured on every run. rows: an embedding
- * table in int8, restored after the look-up. stored: runs in float, weights int8 in the file and unfolded at load. float: untouched.
+ * How the arithmetic of a node can run in integer.
+ * static: calibrated ranges. dynamic: ranges measured on every run. weights8: int8 weights that ONNX Runtime multiplies as they are
+ * (MatMulNBits), float activations outside of the kernel.
  */
-export type Treatment = 'static' | 'dynamic' | 'rows' | 'stored' | 'float';
+export type IntegerArithmetic = 'static' | 'dynamic' | 'weights8';
+
+/**
+ * What happens to one node: integer arithmetic, or
+ * rows: an embedding table in int8, restored after the look-up. stored: runs in float, weights int8 in the file and unfolded at load.
+ * float: untouched.
+ */
+export type Treatment = IntegerArithmetic | 'rows' | 'stored' | 'float';
+
+const FLOATING: ReadonlySet<Treatment> = new Set(['rows', 'stored', 'float']);
+
+export const runsInInteger = ({ treatment }: Decision): boolean => !FLOATING.has(treatment);
 
 export interface Decision {
   readonly node: Node;

@@ -1,5 +1,6 @@
 import { INTEGER_OPERATORS, ROW_OPERATORS } from '../contracts/operators.js';
 import { floatAttribute, type Graph, intAttribute, type Node } from '../onnx/ir/graph.js';
+import type { IntegerArithmetic } from './plan.js';
 import { hasWeights, weightOperands } from './weight-operands.js';
 
 /** Why integer kernels cannot do a node's arithmetic; null when they can. */
@@ -31,7 +32,7 @@ function biasObstacle(node: Node, graph: Graph): Obstacle {
 const listed = (operators: readonly string[], node: Node) => hasWeights(node) && operators.includes(node.opType);
 
 /** Why a node cannot run in integer with calibrated ranges. */
-export function staticObstacle(node: Node, graph: Graph): Obstacle {
+function staticObstacle(node: Node, graph: Graph): Obstacle {
   if (!listed(INTEGER_OPERATORS.static, node)) {
     return `ONNX Runtime has no integer kernel for ${node.opType} with calibrated ranges.`;
   }
@@ -42,12 +43,25 @@ export function staticObstacle(node: Node, graph: Graph): Obstacle {
 }
 
 /** Why a node cannot run in integer with ranges measured on every run. */
-export function dynamicObstacle(node: Node, graph: Graph): Obstacle {
+function dynamicObstacle(node: Node, graph: Graph): Obstacle {
   if (listed(INTEGER_OPERATORS.dynamic, node)) return weightObstacle(node, graph);
   return node.opType === 'Conv'
     ? 'Dynamic INT8 convolutions (ConvInteger) have no fast kernel.'
     : `ONNX Runtime has no integer kernel for ${node.opType} with ranges measured on every run.`;
 }
+
+/** Whether a node can multiply int8 or int4 weights as they are stored. */
+function weightsObstacle(node: Node, graph: Graph): Obstacle {
+  if (listed(INTEGER_OPERATORS.weights8, node)) return weightObstacle(node, graph);
+  return `ONNX Runtime has no kernel for ${node.opType} that reads compressed weights.`;
+}
+
+/** By arithmetic, why a node cannot run in it. */
+export const OBSTACLES: Readonly<Record<IntegerArithmetic, (node: Node, graph: Graph) => Obstacle>> = {
+  static: staticObstacle,
+  dynamic: dynamicObstacle,
+  weights8: weightsObstacle,
+};
 
 /** Whether a node looks rows up in a constant table of two axes. */
 export function isEmbedding(node: Node, graph: Graph): boolean {

@@ -11,8 +11,9 @@ import { applyScheme, type Scheme } from './apply-scheme.js';
 import { measureSqnr } from './measure-sqnr.js';
 import { withUniqueNames } from './names.js';
 import { selectNodes } from './node-selection.js';
+import { type IntegerArithmetic, runsInInteger } from './plan.js';
 import { refuseQuantized } from './recognise.js';
-import { reportNodes, resultOf, runsInInteger } from './report-nodes.js';
+import { reportNodes, resultOf } from './report-nodes.js';
 import type { QuantizationSamples } from './samples.js';
 import { runOnce, shapesOnSample } from './shapes.js';
 
@@ -45,6 +46,13 @@ export interface Quantized extends StageFields {
   readonly cleaned: Model;
   readonly nodes: NodeReport[];
 }
+
+/** How each scheme lets nodes run in integer. */
+const ARITHMETIC: Readonly<Record<Exclude<QuantizeStep['scheme'], 'optimized'>, IntegerArithmetic>> = {
+  int8_static: 'static',
+  int8_dynamic: 'dynamic',
+  int8_weights: 'weights8',
+};
 
 /** Progress of a phase as progress of the whole. */
 function overall(options: QuantizeOptions): (phase: QuantizePhase, fraction: number) => void {
@@ -79,8 +87,8 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     progress('compare', 1);
     return { model: tuned.model, cleaned: tuned.model, passes: [...passes, ...tuned.passes], notes: [], nodes: [] };
   }
-  const ranges = step.scheme === 'int8_static' ? 'static' : 'dynamic';
-  if (ranges === 'static' && (!samples || options.calibration.length === 0)) {
+  const arithmetic = ARITHMETIC[step.scheme];
+  if (arithmetic === 'static' && (!samples || options.calibration.length === 0)) {
     throw new ServiceError(
       'dataset_required',
       'int8_static measures activation ranges on samples, and there are none.',
@@ -96,7 +104,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
   const scheme = await applyScheme({
     ...options,
     model: cleaned,
-    ranges,
+    arithmetic,
     selected,
     shapes,
     perChannel: step.per_channel,
@@ -114,7 +122,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     model: scheme.model,
     cleaned: tuned.model,
     passes: [...passes, ...scheme.passes],
-    ...(ranges === 'static' && {
+    ...(arithmetic === 'static' && {
       calibration: {
         method: step.calibration.method,
         samples: Math.min(options.calibration.length, step.calibration.samples),

@@ -1,9 +1,7 @@
 import type { NodeReport } from '../contracts/report.js';
 import type { Node } from '../onnx/ir/graph.js';
-import type { Decision, Plan } from './plan.js';
+import { type Plan, runsInInteger } from './plan.js';
 import type { IntegerWeight } from './rewriting.js';
-
-export const runsInInteger = ({ treatment }: Decision): boolean => treatment === 'static' || treatment === 'dynamic';
 
 /** The value by which a node's result is compared: past the activation that its quantized range absorbed. */
 export const resultOf = (node: Node, plan: Plan): string => plan.quantizedResults.get(node) ?? node.outputs[0] ?? '';

@@ -3,6 +3,7 @@ import type { Tensor } from '../onnx/ir/tensor.js';
 import { emitDynamic } from './emit-dynamic.js';
 import { emitRows } from './emit-rows.js';
 import { emitStatic } from './emit-static.js';
+import { emitWeights8 } from './emit-weights8.js';
 import { freshNames } from './names.js';
 import type { Plan, Treatment } from './plan.js';
 import { type IntegerWeight, quantizeDequantize, type RewriteOptions, type Rewriting } from './rewriting.js';
@@ -12,6 +13,7 @@ import { withoutUnusedConstants } from './unused-constants.js';
 const EMITTERS: Readonly<Record<Treatment, (rewriting: Rewriting, node: Node) => void>> = {
   static: emitStatic,
   dynamic: emitDynamic,
+  weights8: emitWeights8,
   rows: emitRows,
   stored: (rewriting, node) => rewriting.emit(node),
   float: (rewriting, node) => rewriting.emit(node),

@@ -21,7 +21,14 @@ export const joinsPay = (cpu: CpuClass): boolean => cpu === 'vnni';
 
 export interface Workload {
   /** sequence: a convolution along one axis. few_channels: grouped, depthwise, and first layers of images. */
-  readonly kind: 'pointwise' | 'convolution' | 'sequence' | 'few_channels' | 'static_matrix' | 'dynamic_matrix';
+  readonly kind:
+    | 'pointwise'
+    | 'convolution'
+    | 'sequence'
+    | 'few_channels'
+    | 'static_matrix'
+    | 'dynamic_matrix'
+    | 'weights8_matrix';
   /** Multiplications per output: input channels of the group times kernel positions, or the inner size of a product. */
   readonly k: number;
   /** Output channels, or columns. */
@@ -97,6 +104,8 @@ const SPEEDS: Readonly<Record<Workload['kind'], Readonly<Record<CpuClass, Speeds
       [384, 0.985],
     ],
   },
+  // MatMulNBits, 8 bits: activations become INT8 in blocks of 32, on every run.
+  weights8_matrix: { vnni: [[0, 1.2]], avx2: [[0, 0.4]] },
 };
 
 /** Squeeze-excite works on a single position: the conversions cost more than the arithmetic, on every CPU. */
@@ -106,15 +115,15 @@ const FEW_CHANNELS = { below: 32, factor: 0.75 };
 const FEW_POSITIONS = { below: 64, factor: 0.85 };
 /**
  * A product of very few rows waits for its weights to come from memory, and a quarter of the bytes comes faster, on every CPU:
- * one row times 384x384 1.27x, times 384x1536 4.1x.
+ * one row times 384x384 1.27x, times 384x1536 4.1x. (MatMulNBits, 8 bits: 0.9x, 1.05x; times 768x3072 3.4x.)
  */
-const MEMORY_BOUND = { rows: 4, weights: 384 * 384, speed: 1.27 };
+const MEMORY_BOUND = { rows: 4, weights: 384 * 384, nBitsWeights: 384 * 1536, speed: 1.27 };
 
 /** What INT8 makes of a node's time: 2 is twice as fast as FP32, 0.5 half as fast. */
 export function expectedSpeed({ kind, k, n, rows }: Workload, cpu: CpuClass): number {
-  const isMatrix = kind === 'static_matrix' || kind === 'dynamic_matrix';
-  if (isMatrix && rows !== null && rows <= MEMORY_BOUND.rows && k * n >= MEMORY_BOUND.weights)
-    return MEMORY_BOUND.speed;
+  const isMatrix = kind.endsWith('_matrix');
+  const leastWeights = kind === 'weights8_matrix' ? MEMORY_BOUND.nBitsWeights : MEMORY_BOUND.weights;
+  if (isMatrix && rows !== null && rows <= MEMORY_BOUND.rows && k * n >= leastWeights) return MEMORY_BOUND.speed;
   const speed = SPEEDS[kind][cpu].findLast(([least]) => k >= least)?.[1] ?? 0;
   if (kind === 'sequence') return speed;
   if (!isMatrix && rows === 1) return SINGLE_POSITION;

@@ -1,10 +1,17 @@
 import type { Graph } from '../onnx/ir/graph.js';
 import { intAttribute, type Node } from '../onnx/ir/graph.js';
+import type { IntegerArithmetic } from './plan.js';
 import { type WeightOperand, weightOperands } from './weight-operands.js';
 import type { Workload } from './what-pays.js';
 
 /** Sizes of values as one run showed them. */
 export type Shapes = ReadonlyMap<string, { readonly dims: readonly number[] }>;
+
+const MATRICES: Readonly<Record<IntegerArithmetic, Workload['kind']>> = {
+  static: 'static_matrix',
+  dynamic: 'dynamic_matrix',
+  weights8: 'weights8_matrix',
+};
 
 const product = (dims: readonly number[]) => dims.reduce((total, dim) => total * dim, 1);
 
@@ -33,10 +40,10 @@ function matrix(node: Node, weight: WeightOperand, shapes: Shapes, kind: Workloa
  * How much arithmetic a node does with its constant weights, for the table of what pays; null when it is no Conv, MatMul or Gemm with
  * weights as its second input.
  */
-export function workload(node: Node, graph: Graph, shapes: Shapes, ranges: 'static' | 'dynamic'): Workload | null {
+export function workload(node: Node, graph: Graph, shapes: Shapes, arithmetic: IntegerArithmetic): Workload | null {
   const weight = weightOperands(node, graph).find((operand) => operand.index === 1);
   if (!weight) return null;
   if (node.opType === 'Conv') return convolution(node, weight, shapes);
   if (node.opType !== 'MatMul' && node.opType !== 'Gemm') return null;
-  return matrix(node, weight, shapes, ranges === 'static' ? 'static_matrix' : 'dynamic_matrix');
+  return matrix(node, weight, shapes, MATRICES[arithmetic]);
 }

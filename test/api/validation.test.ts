@@ -52,7 +52,13 @@ const SPECS: readonly (readonly [string, unknown, readonly (readonly [string, st
   [
     'an unknown scheme',
     { model, steps: [{ type: 'quantize', scheme: 'int7' }] },
-    [['/steps/0/scheme', 'invalid_value', /one of "optimized", "int8_static", "int8_dynamic", got "int7"/]],
+    [
+      [
+        '/steps/0/scheme',
+        'invalid_value',
+        /one of "optimized", "int8_static", "int8_dynamic", "int8_weights", got "int7"/,
+      ],
+    ],
   ],
   [
     'a misspelt key inside',

@@ -1,0 +1,31 @@
+import { node as makeNode, type Node } from '../onnx/ir/graph.js';
+import { floats, tensor } from '../onnx/ir/tensor.js';
+import { emitBias, matrixWeights, outputBeforeBias } from './matrix-product.js';
+import type { Rewriting } from './rewriting.js';
+import { matrixLayout } from './weight-layout.js';
+import { quantizeWeights } from './weights.js';
+
+/**
+ * x · DequantizeLinear(int8 W, one scale per column), in standard operators of opset 13. ONNX Runtime makes one MatMulNBits of both,
+ * which multiplies in INT8 and sums in 32 bits: it is exact on every CPU.
+ */
+export function emitWeights8(rewriting: Rewriting, node: Node): void {
+  const { name, k, n, values, alpha } = matrixWeights(node, rewriting.plan.graph);
+  const { integers, scales } = quantizeWeights(values, matrixLayout([k, n], false), {
+    perChannel: true,
+    avoidSaturation: false,
+  });
+  const constant = rewriting.constant(`${name}_int8`, tensor('int8', [k, n], integers));
+  const scale = rewriting.constant(`${constant}_scale`, floats(scales.map((each) => each * alpha)));
+  const restored = rewriting.fresh(`${constant}_float`);
+  const unbiased = outputBeforeBias(rewriting, node);
+  rewriting.integerWeights.push({ node: node.name, constant, exactEverywhere: true });
+  rewriting.emit(
+    makeNode('DequantizeLinear', [constant, scale], [restored], {
+      name: `${node.name}_DequantizeLinear`,
+      attributes: { axis: 1 },
+    }),
+    makeNode('MatMul', [node.inputs[0] as string, restored], [unbiased], { name: node.name }),
+  );
+  emitBias(rewriting, node, unbiased);
+}
