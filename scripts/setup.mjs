@@ -28,7 +28,16 @@ const lock = createHash('sha256')
   .digest('hex');
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   console.error('Installing dependencies (once) …');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--include=dev']);
+  // Not `npm ci`: it refuses a lock file without the optional binaries of other platforms, which not every registry serves.
+  run('npm', [
+    'install',
+    '--no-save',
+    '--no-audit',
+    '--no-fund',
+    '--ignore-scripts',
+    '--include=dev',
+    '--loglevel=error',
+  ]);
   writeFileSync(stamp, lock);
 }
 run(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', root]);
