@@ -7,6 +7,7 @@ import { Authenticator } from '../security/authenticator.js';
 import {
   HANDLER_TIMEOUT_MS,
   HEADERS_TIMEOUT_MS,
+  MAX_EVENT_LOOP_DELAY_MS,
   MAX_JSON_BYTES,
   RATE_LIMIT_REQUESTS,
   REQUEST_TIMEOUT_MS,
@@ -38,13 +39,16 @@ export interface AppOptions {
   readonly rateLimitRequests?: number;
   /** Milliseconds over which the pace of a body is measured. */
   readonly bodyWindowMs?: number;
+  /** Milliseconds that the event loop may lag before requests are turned away. */
+  readonly maxEventLoopDelayMs?: number;
   /** Milliseconds between the pings of an event stream. */
   readonly pingMs?: number;
 }
 
 /** The whole HTTP service over open services. It listens to nothing yet; `close` ends streams and requests, not the services. */
 export async function buildApp(options: AppOptions): Promise<App> {
-  const { services, config, logger, rateLimitRequests = RATE_LIMIT_REQUESTS, bodyWindowMs } = options;
+  const { services, config, logger, bodyWindowMs } = options;
+  const { rateLimitRequests = RATE_LIMIT_REQUESTS, maxEventLoopDelayMs = MAX_EVENT_LOOP_DELAY_MS } = options;
   const registry = new Registry();
   const authenticator = new Authenticator(services.database.queries, config.adminKey);
   const app: App = Fastify({
@@ -70,7 +74,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   await app.register(securityHeaders);
   await app.register(openapi);
   await app.register(slowBody, bodyWindowMs === undefined ? {} : { windowMs: bodyWindowMs });
-  await app.register(pressure);
+  await app.register(pressure, { maxEventLoopDelayMs });
   await app.register(authentication, { authenticator });
   await app.register(rateLimit, { requests: rateLimitRequests });
   await app.register(jsonBody);

@@ -26,6 +26,9 @@ type Options = Partial<Omit<AppOptions, 'services' | 'config' | 'logger'>> & {
   readonly environment?: NodeJS.ProcessEnv;
 };
 
+/** Tests share their machine with each other: how long the event loop waits for its turn says nothing about the service. */
+const BUSY_MACHINE_MS = 60_000;
+
 /** The api, listening on a free port of this machine, over real services in a temporary folder. */
 export async function startApi({ adminKey, environment = {}, ...options }: Options = {}): Promise<TestApi> {
   const folder = await makeDataFolder();
@@ -37,7 +40,7 @@ export async function startApi({ adminKey, environment = {}, ...options }: Optio
   });
   const logger = createLogger('api', process.env.TEST_LOG_LEVEL ?? 'silent');
   const services = await openServices(config, logger);
-  const app = await buildApp({ services, config, logger, ...options });
+  const app = await buildApp({ services, config, logger, maxEventLoopDelayMs: BUSY_MACHINE_MS, ...options });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
   return {

@@ -1,14 +1,13 @@
 import underPressure from '@fastify/under-pressure';
 import plugin from 'fastify-plugin';
 import { ServiceError } from '../../platform/errors.js';
-import { MAX_EVENT_LOOP_DELAY_MS } from '../../security/limits.js';
 import type { App } from '../app-type.js';
 
 /** Turns requests away while the event loop lags, except those that ask how the service is. */
 export const pressure = plugin(
-  async (app: App) => {
+  async (app: App, options: { readonly maxEventLoopDelayMs: number }) => {
     await app.register(underPressure, {
-      maxEventLoopDelay: MAX_EVENT_LOOP_DELAY_MS,
+      maxEventLoopDelay: options.maxEventLoopDelayMs,
       pressureHandler: (request) => {
         if (request.routeOptions.config.scope === 'none') return;
         throw new ServiceError('overloaded', 'The service has more to do than it can answer. Try again in a moment.');
