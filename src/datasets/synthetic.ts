@@ -5,6 +5,9 @@ import { derivedSeed, seededRandom } from '../platform/random.js';
 import { castTo } from './cast.js';
 import { checkIndices, type Samples } from './samples.js';
 
+/** Elements of one made-up input: a gigabyte of float32, more than any engine could run on. */
+const MAX_ELEMENTS = 2 ** 28;
+
 /** Sizes of named dimensions. */
 export type Sizes = Readonly<Record<string, number>>;
 
@@ -46,7 +49,7 @@ interface Shape {
  * Seeded random inputs for a model without a dataset. When the first axis of every input is free, and by the same name, it is the batch and
  * samples are stacked on it; otherwise each sample is one whole input.
  * @param sizes of named dimensions (`evaluate.latency.shapes`); a free first axis is 1 without one.
- * @throws ServiceError invalid_request, with a pointer, when a dimension's size is not known.
+ * @throws ServiceError invalid_request, with a pointer, when a dimension's size is not known; memory_limit_exceeded for impossible sizes.
  */
 export function syntheticSamples(
   inputs: readonly ValueSignature[],
@@ -96,6 +99,13 @@ function shapeOf(input: ValueSignature, stacked: boolean, sizes: Sizes): Shape {
     const axis = stacked ? position + 1 : position;
     return sizeOf(dimension, axis, name, sizes);
   });
+  const elements = elementCount(dims);
+  if (elements > MAX_ELEMENTS)
+    throw new ServiceError(
+      'memory_limit_exceeded',
+      `With these sizes the input ${name} has ${elements} elements; at most ${MAX_ELEMENTS} are made up.`,
+      { hint: 'State smaller sizes in evaluate.latency.shapes, or give the job a dataset.' },
+    );
   return { input, dtype: input.dtype, draw, dims };
 }
 

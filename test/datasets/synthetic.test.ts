@@ -80,6 +80,7 @@ const UNKNOWN: readonly (readonly [string, ValueSignature, string, RegExp])[] = 
   ['a dimension without a name', input('x', ['n', null]), 'dataset_required', /Axis 1/],
   ['an unknown rank', input('x', null), 'dataset_required', /no shape/],
   ['texts', input('x', ['n'], 'string'), 'dataset_required', /string/],
+  ['more elements than a list can hold', input('x', ['n', 2 ** 31 - 1, 8]), 'memory_limit_exceeded', /17179869176/],
 ];
 for (const [name, signature, code, says] of UNKNOWN)
   test(`no values can be made up for ${name}`, () => {
