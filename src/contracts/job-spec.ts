@@ -5,7 +5,7 @@ import { DatasetId, ModelId } from './ids.js';
  * What a caller asks for. Every default is written here, so a stored spec is complete and a job can be repeated from it.
  * Unknown keys are refused everywhere: a misspelt option must not silently do nothing.
  */
-export const SCHEMES = ['optimized', 'int8_static', 'int8_dynamic', 'int8_weights'] as const;
+export const SCHEMES = ['optimized', 'int8_static', 'int8_dynamic', 'int8_weights', 'int4_weights'] as const;
 export type Scheme = (typeof SCHEMES)[number];
 
 export const CALIBRATION_METHODS = ['mean_minmax', 'minmax'] as const;
@@ -21,13 +21,24 @@ export const Calibration = z.strictObject({
   samples: z.int().min(1).max(65_536).default(256),
 });
 
+export const WEIGHT_METHODS = ['rtn', 'mse'] as const;
+
+export const Weights = z.strictObject({
+  method: z.enum(WEIGHT_METHODS).default('mse').meta({
+    description:
+      'rtn rounds to nearest; mse then refines scale and zero point of each block to the least squared error. Neither needs data.',
+  }),
+  symmetric: z.boolean().default(false).meta({ description: 'No zero points: 3 % smaller, less accurate.' }),
+});
+
 export const QuantizeStep = z.strictObject({
   type: z.literal('quantize'),
   scheme: z.enum(SCHEMES).meta({
     description:
-      'optimized: FP32, lossless clean-up only. int8_static: INT8 activations with calibrated ranges. int8_dynamic: INT8 activations whose ranges are measured on every run. int8_weights: INT8 weights, float activations, standard operators only.',
+      'optimized: FP32, lossless clean-up only. int8_static: INT8 activations with calibrated ranges. int8_dynamic: INT8 activations whose ranges are measured on every run. int8_weights: INT8 weights, float activations, standard operators only. int4_weights: INT4 weights in blocks of 32, float activations.',
   }),
   calibration: Calibration.prefault({}).meta({ description: 'Used by int8_static.' }),
+  weights: Weights.prefault({}).meta({ description: 'Used by int4_weights.' }),
   per_channel: z
     .boolean()
     .default(true)

@@ -8,6 +8,7 @@ export const INTEGER_OPERATORS = {
   static: ['Conv', 'Gemm', 'MatMul'],
   dynamic: ['Gemm', 'MatMul'],
   weights8: ['Gemm', 'MatMul'],
+  weights4: ['Gemm', 'MatMul'],
 } as const;
 export const ROW_OPERATORS = ['Gather'] as const;
 
@@ -17,4 +18,5 @@ export const QUANTIZABLE_OPERATORS: Readonly<Record<Scheme, readonly string[]>> 
   int8_static: [...INTEGER_OPERATORS.static, ...ROW_OPERATORS],
   int8_dynamic: [...INTEGER_OPERATORS.dynamic, ...ROW_OPERATORS],
   int8_weights: [...INTEGER_OPERATORS.weights8, ...ROW_OPERATORS],
+  int4_weights: [...INTEGER_OPERATORS.weights4, ...ROW_OPERATORS],
 };

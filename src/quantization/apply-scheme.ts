@@ -2,6 +2,7 @@ import type { Model, Node } from '../onnx/ir/graph.js';
 import { blockSize } from '../onnx/passes/blocked-layout.js';
 import type { CleanUpResult } from '../onnx/passes/clean-up.js';
 import { tuneForCpu } from '../onnx/passes/tune-for-cpu.js';
+import type { BlockOptions } from './block-weights.js';
 import { calibrate } from './calibrate.js';
 import { decideNodes } from './decide.js';
 import { unfusedNodes } from './fusion-check.js';
@@ -13,6 +14,7 @@ import type { CalibrationMethod } from './ranges.js';
 import { rewrite } from './rewrite.js';
 import type { IntegerWeight } from './rewriting.js';
 import type { QuantizationSamples } from './samples.js';
+import { FOUR_BIT_OPSET } from './store-in-blocks.js';
 import { cpuClass, joinsPay, saturates } from './what-pays.js';
 import type { Shapes } from './workload.js';
 
@@ -22,6 +24,7 @@ export interface SchemeOptions {
   readonly arithmetic: IntegerArithmetic;
   readonly selected: NodeSelection;
   readonly perChannel: boolean;
+  readonly weights: BlockOptions;
   readonly onlyWhatPays: boolean;
   readonly instructionSets: readonly string[];
   readonly samples: QuantizationSamples | null;
@@ -59,7 +62,8 @@ export async function applyScheme(options: SchemeOptions): Promise<Scheme> {
   const ranges = new Map<string, Range>();
   for (;;) {
     signal.throwIfAborted();
-    const decisions = decideNodes({ ...options, graph: model.graph, cpu, shapes, refused });
+    const fourBitConstants = (model.opsets.get('') ?? 0) >= FOUR_BIT_OPSET;
+    const decisions = decideNodes({ ...options, graph: model.graph, cpu, shapes, refused, fourBitConstants });
     const plan = new StaticPlanner(model.graph, decisions).plan(joins);
     const values = calibratedValues(plan).filter((value) => !ranges.has(value));
     if (options.samples && values.length > 0) {
@@ -73,6 +77,7 @@ export async function applyScheme(options: SchemeOptions): Promise<Scheme> {
       activations: parametersOf(ranges),
       selected: options.selected,
       perChannel: options.perChannel,
+      weights: options.weights,
       avoidSaturation: saturates(cpu),
     });
     const { model: tuned, passes } = tuneForCpu(rewritten.model, blockSize(options.instructionSets));

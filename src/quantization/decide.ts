@@ -3,6 +3,7 @@ import { elementCount } from '../onnx/ir/tensor.js';
 import type { NodeSelection } from './node-selection.js';
 import type { Decision, IntegerArithmetic } from './plan.js';
 import { isEmbedding, OBSTACLES } from './quantizable.js';
+import { fitsBlocks } from './store-in-blocks.js';
 import { LEAST_STORED_ELEMENTS } from './store-weights.js';
 import { hasWeights, weightOperands } from './weight-operands.js';
 import { type CpuClass, expectedSpeed, nodesThatPay, type Workload } from './what-pays.js';
@@ -11,6 +12,8 @@ import { type Shapes, workload } from './workload.js';
 export interface DecisionContext {
   readonly graph: Graph;
   readonly arithmetic: IntegerArithmetic;
+  /** Whether constants may be of 4-bit types. */
+  readonly fourBitConstants: boolean;
   readonly selected: NodeSelection;
   readonly onlyWhatPays: boolean;
   readonly cpu: CpuClass;
@@ -22,12 +25,27 @@ export interface DecisionContext {
 /** Below this many numbers a table is not worth a second look-up. */
 const LEAST_TABLE = 4096;
 
-/** Stored in int8 when that saves bytes, else left as it is. */
-function floating(node: Node, graph: Graph, reason: string): Decision {
-  const worthStoring =
-    node.opType !== 'Gather' &&
-    weightOperands(node, graph).some(({ tensor }) => elementCount(tensor.dims) >= LEAST_STORED_ELEMENTS);
-  return { node, treatment: worthStoring ? 'stored' : 'float', reason };
+/** Operators whose weights bear 4 bits; a recurrent layer adds its errors up over time. */
+const STORED_IN_BLOCKS = ['Conv', 'Gemm', 'MatMul'];
+
+/** Stored in as few bits as the scheme has when that saves bytes, else left as it is. */
+function floating(node: Node, arithmetic: IntegerArithmetic, context: DecisionContext, reason: string): Decision {
+  const operands = node.opType === 'Gather' ? [] : weightOperands(node, context.graph);
+  if (!operands.some(({ tensor }) => elementCount(tensor.dims) >= LEAST_STORED_ELEMENTS)) {
+    return { node, treatment: 'float', reason };
+  }
+  const inBlocks =
+    arithmetic === 'weights4' &&
+    context.fourBitConstants &&
+    STORED_IN_BLOCKS.includes(node.opType) &&
+    operands.every(fitsBlocks);
+  return { node, treatment: inBlocks ? 'stored4' : 'stored', reason };
+}
+
+/** The first and the last layer keep 8 bits: one sees the input itself, the other is the answer, and both are small. */
+function ends(graph: Graph): Set<Node> {
+  const layers = graph.nodes.filter((node) => node.opType !== 'Gather' && weightOperands(node, graph).length > 0);
+  return new Set([...layers.slice(0, 1), ...layers.slice(-1)]);
 }
 
 function embedding(node: Node, graph: Graph): Decision {
@@ -38,23 +56,26 @@ function embedding(node: Node, graph: Graph): Decision {
 }
 
 /** The decision for a node that cannot run in integer, or must not; undefined when it can. */
-function decidedByRule(node: Node, context: DecisionContext): Decision | undefined {
+function decidedByRule(node: Node, arithmetic: IntegerArithmetic, context: DecisionContext): Decision | undefined {
   const { graph } = context;
   if (!context.selected(node)) return { node, treatment: 'float', reason: 'The request leaves it out.' };
   if (isEmbedding(node, graph)) return embedding(node, graph);
-  const reason = context.refused.get(node.name) ?? OBSTACLES[context.arithmetic](node, graph);
-  return reason ? floating(node, graph, reason) : undefined;
+  const reason = context.refused.get(node.name) ?? OBSTACLES[arithmetic](node, graph);
+  return reason ? floating(node, arithmetic, context, reason) : undefined;
 }
 
 /** A decision, with its reason, for every node that could hold INT8 weights. */
 export function decideNodes(context: DecisionContext): Map<Node, Decision> {
-  const { graph, arithmetic, cpu } = context;
+  const { graph, cpu } = context;
+  const eightBits = context.arithmetic === 'weights4' ? ends(graph) : new Set<Node>();
+  const arithmeticOf = (node: Node) => (eightBits.has(node) ? 'weights8' : context.arithmetic);
   const decisions = new Map<Node, Decision>();
   const candidates = new Map<Node, Workload>();
   for (const node of graph.nodes) {
     // A Gather of anything but a constant table has nothing that could be quantized.
     if (!hasWeights(node) || (node.opType === 'Gather' && !isEmbedding(node, graph))) continue;
-    const decided = decidedByRule(node, context);
+    const arithmetic = arithmeticOf(node);
+    const decided = decidedByRule(node, arithmetic, context);
     decisions.set(node, decided ?? { node, treatment: arithmetic, reason: null });
     const work = decided ? null : workload(node, graph, context.shapes, arithmetic);
     if (work) candidates.set(node, work);
@@ -64,7 +85,15 @@ export function decideNodes(context: DecisionContext): Map<Node, Decision> {
   for (const [node, work] of candidates) {
     if (paying.has(node)) continue;
     const speed = expectedSpeed(work, cpu).toFixed(2);
-    decisions.set(node, floating(node, graph, `INT8 would be slower on this CPU: about ${speed}x of FP32's speed.`));
+    decisions.set(
+      node,
+      floating(
+        node,
+        arithmeticOf(node),
+        context,
+        `Integer arithmetic would be slower on this CPU: about ${speed}x of FP32's speed.`,
+      ),
+    );
   }
   return decisions;
 }

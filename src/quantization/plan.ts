@@ -3,18 +3,18 @@ import type { Graph, Node } from '../onnx/ir/graph.js';
 /**
  * How the arithmetic of a node can run in integer.
  * static: calibrated ranges. dynamic: ranges measured on every run. weights8: int8 weights that ONNX Runtime multiplies as they are
- * (MatMulNBits), float activations outside of the kernel.
+ * (MatMulNBits), float activations outside of the kernel. weights4: the same in int4.
  */
-export type IntegerArithmetic = 'static' | 'dynamic' | 'weights8';
+export type IntegerArithmetic = 'static' | 'dynamic' | 'weights8' | 'weights4';
 
 /**
  * What happens to one node: integer arithmetic, or
- * rows: an embedding table in int8, restored after the look-up. stored: runs in float, weights int8 in the file and unfolded at load.
- * float: untouched.
+ * rows: an embedding table in int8, restored after the look-up. stored: runs in float, weights int8 in the file and unfolded at load;
+ * stored4: the same in int4. float: untouched.
  */
-export type Treatment = IntegerArithmetic | 'rows' | 'stored' | 'float';
+export type Treatment = IntegerArithmetic | 'rows' | 'stored' | 'stored4' | 'float';
 
-const FLOATING: ReadonlySet<Treatment> = new Set(['rows', 'stored', 'float']);
+const FLOATING: ReadonlySet<Treatment> = new Set(['rows', 'stored', 'stored4', 'float']);
 
 export const runsInInteger = ({ treatment }: Decision): boolean => !FLOATING.has(treatment);
 

@@ -61,6 +61,7 @@ export const OBSTACLES: Readonly<Record<IntegerArithmetic, (node: Node, graph: G
   static: staticObstacle,
   dynamic: dynamicObstacle,
   weights8: weightsObstacle,
+  weights4: weightsObstacle,
 };
 
 /** Whether a node looks rows up in a constant table of two axes. */

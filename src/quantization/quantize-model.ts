@@ -2,6 +2,7 @@ import type { QuantizeStep } from '../contracts/job-spec.js';
 import type { NodeReport, StageReport } from '../contracts/report.js';
 import type { Model } from '../onnx/ir/graph.js';
 import { BITS, elementCount } from '../onnx/ir/tensor.js';
+import { raiseOpset } from '../onnx/opset/raise-opset.js';
 import { blockSize } from '../onnx/passes/blocked-layout.js';
 import { cleanUp } from '../onnx/passes/clean-up.js';
 import { tuneForCpu } from '../onnx/passes/tune-for-cpu.js';
@@ -16,6 +17,7 @@ import { refuseQuantized } from './recognise.js';
 import { reportNodes, resultOf } from './report-nodes.js';
 import type { QuantizationSamples } from './samples.js';
 import { runOnce, shapesOnSample } from './shapes.js';
+import { FOUR_BIT_OPSET } from './store-in-blocks.js';
 
 /** Samples on which the error of each node is measured: a mean of squares over thousands of elements needs few. */
 const SQNR_SAMPLES = 8;
@@ -52,6 +54,7 @@ const ARITHMETIC: Readonly<Record<Exclude<QuantizeStep['scheme'], 'optimized'>, 
   int8_static: 'static',
   int8_dynamic: 'dynamic',
   int8_weights: 'weights8',
+  int4_weights: 'weights4',
 };
 
 /** Progress of a phase as progress of the whole. */
@@ -79,7 +82,10 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
   const selected = selectNodes(named.graph.nodes, step);
   if (step.scheme !== 'optimized') refuseQuantized(named);
   progress('clean', 0);
-  const { model: cleaned, passes } = await cleanUp(named, { run: runOnce({ threads, scratch }, new Map()), signal });
+  const { model: clean, passes } = await cleanUp(named, { run: runOnce({ threads, scratch }, new Map()), signal });
+  // Local functions cannot be raised: what runs in float is then stored in 8 bits.
+  const wantsFourBits = step.scheme === 'int4_weights' && clean.functions.length === 0;
+  const cleaned = wantsFourBits ? raiseOpset(clean, FOUR_BIT_OPSET).model : clean;
   cleaned.graph.nodes = withUniqueNames(cleaned.graph.nodes);
   const tuned = tuneForCpu(cleaned, blockSize(options.cpu.instructionSets));
   progress('clean', 1);
@@ -108,6 +114,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     selected,
     shapes,
     perChannel: step.per_channel,
+    weights: step.weights,
     onlyWhatPays: step.only_what_pays,
     instructionSets: options.cpu.instructionSets,
     calibration: options.calibration.slice(0, step.calibration.samples),
@@ -152,11 +159,15 @@ function refuseUnchanged({ plan }: Scheme): void {
 
 function notesOn({ plan }: Scheme): string[] {
   const decisions = [...plan.decisions.values()];
-  const stored = decisions.filter(({ treatment }) => treatment === 'stored').length;
   const notes: string[] = [];
   if (!decisions.some(runsInInteger)) notes.push('No node runs in integer: on this CPU none would be faster for it.');
-  if (stored > 0) {
-    notes.push(`${stored} nodes run in float, with weights stored in INT8 that unfold when the model is loaded.`);
+  for (const [treatment, format] of [
+    ['stored', 'INT8'],
+    ['stored4', 'INT4'],
+  ]) {
+    const stored = decisions.filter((decision) => decision.treatment === treatment).length;
+    if (stored === 0) continue;
+    notes.push(`${stored} nodes run in float, with weights stored in ${format} that unfold when the model is loaded.`);
   }
   return notes;
 }

@@ -3,6 +3,7 @@ import type { Tensor } from '../onnx/ir/tensor.js';
 import { emitDynamic } from './emit-dynamic.js';
 import { emitRows } from './emit-rows.js';
 import { emitStatic } from './emit-static.js';
+import { emitWeights4 } from './emit-weights4.js';
 import { emitWeights8 } from './emit-weights8.js';
 import { freshNames } from './names.js';
 import type { Plan, Treatment } from './plan.js';
@@ -10,12 +11,17 @@ import { type IntegerWeight, quantizeDequantize, type RewriteOptions, type Rewri
 import { storeWeights, withStoredSubgraphs } from './store-weights.js';
 import { withoutUnusedConstants } from './unused-constants.js';
 
+/** The domain of ONNX Runtime's own operators. */
+const MICROSOFT = 'com.microsoft';
+
 const EMITTERS: Readonly<Record<Treatment, (rewriting: Rewriting, node: Node) => void>> = {
   static: emitStatic,
   dynamic: emitDynamic,
   weights8: emitWeights8,
+  weights4: emitWeights4,
   rows: emitRows,
   stored: (rewriting, node) => rewriting.emit(node),
+  stored4: (rewriting, node) => rewriting.emit(node),
   float: (rewriting, node) => rewriting.emit(node),
 };
 
@@ -77,7 +83,9 @@ export function rewrite(
     EMITTERS[plan.decisions.get(node)?.treatment ?? 'float'](rewriting, node);
   }
   const graph: Graph = withoutUnusedConstants({ ...source, nodes, initializers: constants });
-  storeWeights(graph, plan, options.selected, rewriting.fresh);
+  storeWeights(graph, plan, options, rewriting.fresh);
   graph.nodes = graph.nodes.map((node) => withStoredSubgraphs(node, options.selected, rewriting.fresh));
-  return { model: { ...model, graph, opsets: new Map(model.opsets) }, integerWeights: rewriting.integerWeights };
+  const opsets = new Map(model.opsets);
+  if (nodes.some(({ domain }) => domain === MICROSOFT)) opsets.set(MICROSOFT, opsets.get(MICROSOFT) ?? 1);
+  return { model: { ...model, graph, opsets }, integerWeights: rewriting.integerWeights };
 }

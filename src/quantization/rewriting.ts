@@ -1,5 +1,6 @@
 import { node as makeNode, type Node } from '../onnx/ir/graph.js';
 import { floats, type Tensor, tensor } from '../onnx/ir/tensor.js';
+import type { BlockOptions } from './block-weights.js';
 import type { NodeSelection } from './node-selection.js';
 import type { QuantizationParameters } from './parameters.js';
 import type { Plan } from './plan.js';
@@ -10,6 +11,8 @@ export interface RewriteOptions {
   readonly activations: ReadonlyMap<string, QuantizationParameters>;
   readonly selected: NodeSelection;
   readonly perChannel: boolean;
+  /** How weights become 4 bits. */
+  readonly weights: BlockOptions;
   /** Keep neighbouring weights small enough for CPUs whose 16-bit sums saturate. */
   readonly avoidSaturation: boolean;
 }

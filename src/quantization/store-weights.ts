@@ -1,7 +1,10 @@
 import { capturedValues } from '../onnx/ir/captured-values.js';
 import { type Attribute, type Graph, node as makeNode, type Node, subgraphs } from '../onnx/ir/graph.js';
 import { elementCount, elements, floats, tensor } from '../onnx/ir/tensor.js';
-import type { Plan } from './plan.js';
+import type { BlockOptions } from './block-weights.js';
+import type { Plan, Treatment } from './plan.js';
+import type { RewriteOptions } from './rewriting.js';
+import { fitsBlocks, storeInBlocks } from './store-in-blocks.js';
 import { axisLayout } from './weight-layout.js';
 import { type WeightOperand, weightOperands } from './weight-operands.js';
 import { quantizeWeights } from './weights.js';
@@ -18,12 +21,18 @@ function scaleShape({ tensor: { dims }, layout }: WeightOperand): number[] {
 }
 
 /** Puts int8 constants and the nodes that restore them in the place of these weights, in a graph that may be edited. */
-function storeOperands(graph: Graph, operands: Iterable<WeightOperand>, fresh: (hint: string) => string): void {
+function storeOperands(
+  graph: Graph,
+  operands: Iterable<WeightOperand>,
+  fresh: (hint: string) => string,
+  inBlocks?: BlockOptions,
+): void {
   const distinct = new Map([...operands].map((operand) => [operand.name, operand]));
   const restoring = [...distinct.values()].flatMap((operand) => {
     const { name } = operand;
     const { dims } = operand.tensor;
     if (!graph.initializers.has(name) || elementCount(dims) < LEAST_STORED_ELEMENTS) return [];
+    if (inBlocks && fitsBlocks(operand)) return storeInBlocks(graph, operand, inBlocks, fresh);
     const quantized = quantizeWeights(elements(operand.tensor, 'float32'), operand.layout, {
       perChannel: true,
       avoidSaturation: false,
@@ -47,12 +56,15 @@ function storeOperands(graph: Graph, operands: Iterable<WeightOperand>, fresh: (
 export function storeWeights(
   graph: Graph,
   plan: Plan,
-  selected: (node: Node) => boolean,
+  options: Pick<RewriteOptions, 'selected' | 'weights'>,
   fresh: (hint: string) => string,
 ): void {
-  const stored = [...plan.decisions.values()].filter(({ treatment }) => treatment === 'stored');
-  const operands = stored.flatMap(({ node }) => weightOperands(node, plan.graph));
-  storeOperands(graph, [...operands, ...recurrentWeights(plan.graph, selected)], fresh);
+  const operandsOf = (wanted: Treatment) =>
+    [...plan.decisions.values()]
+      .filter(({ treatment }) => treatment === wanted)
+      .flatMap(({ node }) => weightOperands(node, plan.graph));
+  storeOperands(graph, [...operandsOf('stored'), ...recurrentWeights(plan.graph, options.selected)], fresh);
+  storeOperands(graph, operandsOf('stored4'), fresh, options.weights);
 }
 
 const RECURRENT = ['LSTM', 'GRU', 'RNN'];

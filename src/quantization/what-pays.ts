@@ -28,7 +28,8 @@ export interface Workload {
     | 'few_channels'
     | 'static_matrix'
     | 'dynamic_matrix'
-    | 'weights8_matrix';
+    | 'weights8_matrix'
+    | 'weights4_matrix';
   /** Multiplications per output: input channels of the group times kernel positions, or the inner size of a product. */
   readonly k: number;
   /** Output channels, or columns. */
@@ -104,8 +105,9 @@ const SPEEDS: Readonly<Record<Workload['kind'], Readonly<Record<CpuClass, Speeds
       [384, 0.985],
     ],
   },
-  // MatMulNBits, 8 bits: activations become INT8 in blocks of 32, on every run.
+  // MatMulNBits, 8 and 4 bits: activations become INT8 in blocks of 32, on every run.
   weights8_matrix: { vnni: [[0, 1.2]], avx2: [[0, 0.4]] },
+  weights4_matrix: { vnni: [[0, 1.01]], avx2: [[0, 0.7]] },
 };
 
 /** Squeeze-excite works on a single position: the conversions cost more than the arithmetic, on every CPU. */
@@ -115,7 +117,8 @@ const FEW_CHANNELS = { below: 32, factor: 0.75 };
 const FEW_POSITIONS = { below: 64, factor: 0.85 };
 /**
  * A product of very few rows waits for its weights to come from memory, and a quarter of the bytes comes faster, on every CPU:
- * one row times 384x384 1.27x, times 384x1536 4.1x. (MatMulNBits, 8 bits: 0.9x, 1.05x; times 768x3072 3.4x.)
+ * one row times 384x384 1.27x, times 384x1536 4.1x. (MatMulNBits, 8 bits: 0.9x, 1.05x; times 768x3072 3.4x;
+ * 4 bits: 1.03x, 1.3x, 5.9x.)
  */
 const MEMORY_BOUND = { rows: 4, weights: 384 * 384, nBitsWeights: 384 * 1536, speed: 1.27 };
 

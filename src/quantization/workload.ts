@@ -11,6 +11,7 @@ const MATRICES: Readonly<Record<IntegerArithmetic, Workload['kind']>> = {
   static: 'static_matrix',
   dynamic: 'dynamic_matrix',
   weights8: 'weights8_matrix',
+  weights4: 'weights4_matrix',
 };
 
 const product = (dims: readonly number[]) => dims.reduce((total, dim) => total * dim, 1);

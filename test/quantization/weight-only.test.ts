@@ -60,9 +60,13 @@ const largestGap = (a: Float32Array, b: Float32Array) =>
   a.reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] as number))), 0);
 
 /** Half a step of a weight and of an activation; both lie between -1 and 1. */
-const HALF_STEPS = { int8_weights: { weight: 1 / 254, activation: 1 / 254 } } as const;
+const HALF_STEPS = {
+  int8_weights: { weight: 1 / 254, activation: 1 / 254 },
+  // A single layer is first and last: 8 bits.
+  int4_weights: { weight: 1 / 254, activation: 1 / 254 },
+} as const;
 
-for (const scheme of ['int8_weights'] as const) {
+for (const scheme of ['int8_weights', 'int4_weights'] as const) {
   describe(scheme, () => {
     test('products differ from FP32 by no more than half a step of each weight and activation', async () => {
       await fc.assert(

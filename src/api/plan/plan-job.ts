@@ -9,6 +9,7 @@ const SCHEME_ACTIONS: Readonly<Record<Step['scheme'], string>> = {
     'clean the graph up, measure activation ranges on the calibration samples, and store weights and activations in INT8',
   int8_dynamic: 'clean the graph up and store weights in INT8; activations become INT8 while the model runs',
   int8_weights: 'clean the graph up and store weights in INT8; activations stay float',
+  int4_weights: 'clean the graph up and store weights in INT4, in blocks of 32; activations stay float',
 };
 
 /** What a job would do and on which samples, in words and numbers. Nothing is stored and nothing is run. */
