@@ -3,13 +3,13 @@ import plugin from 'fastify-plugin';
 import { ServiceError } from '../../platform/errors.js';
 import type { App } from '../app-type.js';
 
-/** Turns requests away while the event loop lags, except those that ask how the service is. */
+/** Turns new work away while the event loop lags. Who only asks is still answered: a poller told to come back comes back more often. */
 export const pressure = plugin(
   async (app: App, options: { readonly maxEventLoopDelayMs: number }) => {
     await app.register(underPressure, {
       maxEventLoopDelay: options.maxEventLoopDelayMs,
       pressureHandler: (request) => {
-        if (request.routeOptions.config.scope === 'none') return;
+        if (request.routeOptions.config.scope !== 'write') return;
         throw new ServiceError('overloaded', 'The service has more to do than it can answer. Try again in a moment.');
       },
     });

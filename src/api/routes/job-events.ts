@@ -6,6 +6,7 @@ import { listOf, PageQuery } from '../../contracts/list.js';
 import { followEvents, listEvents } from '../../jobs/events.js';
 import { getJob } from '../../jobs/read-jobs.js';
 import { ServiceError } from '../../platform/errors.js';
+import { firstSignal } from '../../platform/first-signal.js';
 import { SSE_PING_MS, STREAMING_TIMEOUT_MS } from '../../security/limits.js';
 import type { JobEventRow } from '../../storage/schema.js';
 import { negotiate } from '../accept.js';
@@ -79,7 +80,7 @@ export async function jobEventRoutes(app: App, { services, pingMs = SSE_PING_MS 
       gone.throwIfAborted();
       if (!streams.open(tenant)) throw new ServiceError('rate_limited', 'Too many event streams are open. Close some.');
       gone.addEventListener('abort', () => streams.close(tenant), { once: true });
-      const signal = AbortSignal.any([gone, app.draining]);
+      const signal = firstSignal([gone, app.draining]);
       const events = presented(followEvents(services, tenant, id, request.headers['last-event-id'] ?? after, signal));
       reply.headers({
         'content-type': `${STREAM}; charset=utf-8`,

@@ -10,6 +10,7 @@ import { acceptCancel } from '../../jobs/cancel-job.js';
 import { deleteJob } from '../../jobs/delete-job.js';
 import { waitUntilDone } from '../../jobs/events.js';
 import { getJob, listJobs } from '../../jobs/read-jobs.js';
+import { firstSignal } from '../../platform/first-signal.js';
 import { HANDLER_TIMEOUT_MS, MAX_WAIT_SECONDS } from '../../security/limits.js';
 import type { Trx } from '../../storage/database.js';
 import type { JobRow } from '../../storage/schema.js';
@@ -131,7 +132,7 @@ export async function jobRoutes(app: App, { services }: { readonly services: Ser
               services,
               tenant,
               request.params.id,
-              AbortSignal.any([clientGone(reply), app.draining, AbortSignal.timeout(seconds * 1000)]),
+              firstSignal([clientGone(reply), app.draining], seconds * 1000),
             );
       const job = await readJob(database.queries, row);
       if (seconds !== null) reply.header('preference-applied', `wait=${seconds}`);

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { ServiceError } from '../../platform/errors.js';
+import { firstSignal } from '../../platform/first-signal.js';
 import { MAX_UPLOAD_BYTES } from '../../security/limits.js';
 import type { BlobStore, ReceivedBlob } from '../../storage/blobs/blob-store.js';
 import { ByteBudget, chunks } from './chunks.js';
@@ -18,7 +19,7 @@ export class ReceivedFiles {
     readonly gone: AbortSignal,
   ) {
     const { bodySignal } = request;
-    this.#signal = bodySignal === null ? gone : AbortSignal.any([gone, bodySignal]);
+    this.#signal = bodySignal === null ? gone : firstSignal([gone, bodySignal]);
     const declared = Number(request.headers['content-length'] ?? 0);
     if (declared > MAX_UPLOAD_BYTES) {
       throw new ServiceError(
