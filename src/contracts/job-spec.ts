@@ -8,18 +8,39 @@ import { DatasetId, ModelId } from './ids.js';
 export const SCHEMES = ['optimized', 'int8_static', 'int8_dynamic', 'int8_weights', 'int4_weights'] as const;
 export type Scheme = (typeof SCHEMES)[number];
 
-export const CALIBRATION_METHODS = ['mean_minmax', 'minmax'] as const;
+export const CALIBRATION_METHODS = ['mean_minmax', 'minmax', 'percentile', 'entropy', 'mse', 'auto'] as const;
+/** Share of the values that the percentile method keeps, in percent; half of the rest is cut off at each end. */
+export const DEFAULT_PERCENTILE = 99.99;
+export const BIAS_CORRECTIONS = ['none', 'analytic'] as const;
 export const METRICS = ['top1', 'top5', 'mse', 'mae', 'cosine', 'iou', 'agreement', 'ctc'] as const;
 export type MetricName = (typeof METRICS)[number];
 
 const NodePattern = z.string().min(1).max(4096);
 
-export const Calibration = z.strictObject({
-  method: z.enum(CALIBRATION_METHODS).default('mean_minmax').meta({
-    description: "mean_minmax averages each sample's minimum and maximum; minmax takes the extremes of all samples.",
-  }),
-  samples: z.int().min(1).max(65_536).default(256),
-});
+export const Calibration = z
+  .strictObject({
+    method: z.enum(CALIBRATION_METHODS).default('mean_minmax').meta({
+      description:
+        "Range of each activation. mean_minmax averages each sample's minimum and maximum; minmax takes the extremes of all samples; percentile cuts outliers off at both ends; entropy loses the least information; mse makes the least squared error; auto takes the best of these per tensor, then compares whole models on selection samples.",
+    }),
+    samples: z.int().min(1).max(65_536).default(256),
+    percentile: z
+      .number()
+      .min(90)
+      .max(100)
+      .optional()
+      .meta({
+        description: `Only with method percentile: percent of the values to keep; ${DEFAULT_PERCENTILE} there.`,
+      }),
+  })
+  .refine(({ method, percentile }) => percentile === undefined || method === 'percentile', {
+    path: ['percentile'],
+    error: 'only the method "percentile" takes a percentile',
+  })
+  .overwrite((calibration) =>
+    calibration.method === 'percentile' ? { percentile: DEFAULT_PERCENTILE, ...calibration } : calibration,
+  );
+export type Calibration = z.infer<typeof Calibration>;
 
 export const WEIGHT_METHODS = ['rtn', 'mse'] as const;
 
@@ -31,7 +52,7 @@ export const Weights = z.strictObject({
   symmetric: z.boolean().default(false).meta({ description: 'No zero points: 3 % smaller, less accurate.' }),
 });
 
-export const QuantizeStep = z.strictObject({
+const QuantizeFields = z.strictObject({
   type: z.literal('quantize'),
   scheme: z.enum(SCHEMES).meta({
     description:
@@ -57,7 +78,15 @@ export const QuantizeStep = z.strictObject({
     .boolean()
     .default(true)
     .meta({ description: 'Leave in float what INT8 would slow down on the CPU that runs the job.' }),
+  bias_correction: z.enum(BIAS_CORRECTIONS).default('none').meta({
+    description:
+      'With int8_static. analytic: the bias of Conv and Gemm takes back the mean error that rounding the weights makes on the calibration samples.',
+  }),
 });
+export const QuantizeStep = QuantizeFields.refine(
+  ({ scheme, bias_correction }) => bias_correction === 'none' || scheme === 'int8_static',
+  { path: ['bias_correction'], error: 'only int8_static has calibrated inputs to correct a bias by' },
+);
 export type QuantizeStep = z.infer<typeof QuantizeStep>;
 
 export const Step = z.discriminatedUnion('type', [QuantizeStep]);

@@ -76,7 +76,21 @@ export const StageReport = z.object({
   bytes: z.int(),
   sha256: Sha256,
   passes: z.array(z.object({ name: z.string(), changes: z.int() })).optional(),
-  calibration: z.object({ method: z.string(), samples: z.int(), tensors: z.int() }).optional(),
+  calibration: z
+    .object({
+      method: z.string(),
+      samples: z.int(),
+      tensors: z.int(),
+      percentile: z.number().optional(),
+      presets: z
+        .array(z.object({ name: z.string(), output_sqnr_db: z.number(), chosen: z.boolean() }))
+        .optional()
+        .meta({
+          description:
+            'Method auto: whole models compared on selection samples, by the signal to quantization noise of the outputs in dB.',
+        }),
+    })
+    .optional(),
   integer_nodes: z.int().optional(),
   float_nodes: z.int().optional(),
   notes: z.array(z.string()),

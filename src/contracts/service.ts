@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CALIBRATION_METHODS, METRICS, SCHEMES } from './job-spec.js';
+import { BIAS_CORRECTIONS, CALIBRATION_METHODS, METRICS, SCHEMES } from './job-spec.js';
 import { ElementType } from './signature.js';
 
 /** What this service can do, so that a program need not try. */
@@ -8,6 +8,7 @@ export const Capabilities = z
     object: z.literal('capabilities'),
     schemes: z.array(z.enum(SCHEMES)),
     calibration_methods: z.array(z.enum(CALIBRATION_METHODS)),
+    bias_corrections: z.array(z.enum(BIAS_CORRECTIONS)),
     metrics: z.array(z.enum(METRICS)),
     quantizable_operators: z.record(z.string(), z.array(z.string())).meta({
       description: 'By scheme, the operators whose numbers can become integers. Whether one pays is decided per node.',

@@ -3,38 +3,26 @@ import { blockSize } from '../onnx/passes/blocked-layout.js';
 import type { CleanUpResult } from '../onnx/passes/clean-up.js';
 import { tuneForCpu } from '../onnx/passes/tune-for-cpu.js';
 import type { BlockOptions } from './block-weights.js';
-import { calibrate } from './calibrate.js';
+import { CalibratedRanges, type JudgedPreset, type RangingOptions } from './calibration/calibrated-ranges.js';
+import type { Preset } from './calibration/range-methods.js';
 import { decideNodes } from './decide.js';
 import { unfusedNodes } from './fusion-check.js';
 import type { NodeSelection } from './node-selection.js';
-import { type QuantizationParameters, quantizationParameters, type Range, UINT8 } from './parameters.js';
-import { calibratedValues, type IntegerArithmetic, type Plan } from './plan.js';
+import type { IntegerArithmetic, Plan } from './plan.js';
 import { StaticPlanner } from './plan-static.js';
-import type { CalibrationMethod } from './ranges.js';
 import { rewrite } from './rewrite.js';
 import type { IntegerWeight } from './rewriting.js';
-import type { QuantizationSamples } from './samples.js';
 import { FOUR_BIT_OPSET } from './store-in-blocks.js';
 import { cpuClass, joinsPay, saturates } from './what-pays.js';
-import type { Shapes } from './workload.js';
 
-export interface SchemeOptions {
-  /** Cleaned up, opset 13 or later, every node with a name of its own. */
-  readonly model: Model;
+/** `model` is cleaned up, of opset 13 or later, every node with a name of its own. */
+export interface SchemeOptions extends RangingOptions {
   readonly arithmetic: IntegerArithmetic;
   readonly selected: NodeSelection;
   readonly perChannel: boolean;
   readonly weights: BlockOptions;
   readonly onlyWhatPays: boolean;
   readonly instructionSets: readonly string[];
-  readonly samples: QuantizationSamples | null;
-  readonly calibration: readonly number[];
-  readonly shapes: Shapes;
-  readonly method: CalibrationMethod;
-  readonly threads: number;
-  readonly scratch: string;
-  readonly signal: AbortSignal;
-  readonly progress: (phase: 'calibrate' | 'rewrite', fraction: number) => void;
 }
 
 export interface Scheme {
@@ -44,14 +32,14 @@ export interface Scheme {
   readonly plan: Plan;
   readonly integerWeights: readonly IntegerWeight[];
   readonly calibratedTensors: number;
+  /** Presets of ranges that were compared; none when there was only one. */
+  readonly presets: readonly JudgedPreset[];
 }
 
-const parametersOf = (ranges: ReadonlyMap<string, Range>): Map<string, QuantizationParameters> =>
-  new Map([...ranges].map(([value, range]) => [value, quantizationParameters(range, UINT8, { symmetric: false })]));
-
 /**
- * Quantizes a clean model: decides per node, measures ranges, rewrites, tunes what stays in float, and looks at the graph that ONNX Runtime executes. A node that did
- * not become an integer kernel is put back to float, and everything is rewritten, until no Q or DQ stands around a float node.
+ * Quantizes a clean model: decides per node, measures ranges, rewrites, tunes what stays in float, and looks at the graph that ONNX Runtime
+ * executes. A node that did not become an integer kernel is put back to float, and everything is rewritten, until no Q or DQ stands around
+ * a float node. Presets differ in nothing but ranges, so they are compared when that is settled.
  */
 export async function applyScheme(options: SchemeOptions): Promise<Scheme> {
   const { model, shapes, signal } = options;
@@ -59,30 +47,31 @@ export async function applyScheme(options: SchemeOptions): Promise<Scheme> {
   const refused = new Map<string, string>();
   const joins = (node: Node) =>
     !refused.has(node.name) && options.selected(node) && (!options.onlyWhatPays || joinsPay(cpu));
-  const ranges = new Map<string, Range>();
+  const ranges = new CalibratedRanges(options);
   for (;;) {
     signal.throwIfAborted();
     const fourBitConstants = (model.opsets.get('') ?? 0) >= FOUR_BIT_OPSET;
     const decisions = decideNodes({ ...options, graph: model.graph, cpu, shapes, refused, fourBitConstants });
     const plan = new StaticPlanner(model.graph, decisions).plan(joins);
-    const values = calibratedValues(plan).filter((value) => !ranges.has(value));
-    if (options.samples && values.length > 0) {
-      const progress = (fraction: number) => options.progress('calibrate', fraction);
-      const { samples, calibration: indices } = options;
-      for (const [value, range] of await calibrate({ ...options, samples, indices, values, progress }))
-        ranges.set(value, range);
-    }
+    await ranges.measure(plan);
     options.progress('rewrite', 0);
-    const rewritten = rewrite(model, plan, {
-      activations: parametersOf(ranges),
-      selected: options.selected,
-      perChannel: options.perChannel,
-      weights: options.weights,
-      avoidSaturation: saturates(cpu),
-    });
-    const { model: tuned, passes } = tuneForCpu(rewritten.model, blockSize(options.instructionSets));
-    const unfused = await unfusedNodes(tuned, plan, options.scratch);
-    if (unfused.size === 0) return { ...rewritten, model: tuned, passes, plan, calibratedTensors: ranges.size };
+    const build = (preset?: Preset) => {
+      const rewritten = rewrite(model, plan, {
+        activations: ranges.parameters(preset),
+        inputMeans: ranges.inputMeans,
+        selected: options.selected,
+        perChannel: options.perChannel,
+        weights: options.weights,
+        avoidSaturation: saturates(cpu),
+      });
+      return { ...rewritten, ...tuneForCpu(rewritten.model, blockSize(options.instructionSets)) };
+    };
+    const built = build();
+    const unfused = await unfusedNodes(built.model, plan, options.scratch);
     for (const [name, reason] of unfused) refused.set(name, reason);
+    if (unfused.size > 0) continue;
+    const presets = await ranges.judge((preset) => build(preset).model);
+    const chosen = presets.find((preset) => preset.chosen);
+    return { ...(chosen ? build(chosen.preset) : built), plan, calibratedTensors: ranges.tensors, presets };
   }
 }

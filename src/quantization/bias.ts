@@ -21,7 +21,7 @@ export function leastWeightScale(bias: number, inputScale: number): number {
  * agree with it. The division is in float64, rounded half to even and clipped to int32.
  */
 export function quantizeBias(
-  bias: Float32Array,
+  bias: Float32Array | Float64Array,
   inputScale: number,
   weightScales: Float32Array<ArrayBuffer>,
 ): QuantizedBias {

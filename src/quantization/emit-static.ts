@@ -2,6 +2,7 @@ import { type Attribute, node as makeNode, type Node } from '../onnx/ir/graph.js
 import { elements, floats, tensor } from '../onnx/ir/tensor.js';
 import { convSumOrder, isExactOnEveryCpu, matrixSumOrder } from '../onnx/saturation.js';
 import { leastWeightScale, quantizeBias } from './bias.js';
+import { biasCorrection } from './bias-correction.js';
 import { activationInputs } from './plan.js';
 import { quantizeDequantize, type Rewriting } from './rewriting.js';
 import { type WeightOperand, weightOperands } from './weight-operands.js';
@@ -64,11 +65,13 @@ function emitWeights(rewriting: Rewriting, node: Node, inputs: string[], weight:
   const biasIndex = BIAS_INPUT[node.opType];
   const biasName = biasIndex === undefined ? '' : (node.inputs[biasIndex] ?? '');
   const biasTensor = biasName === '' ? undefined : rewriting.plan.graph.initializers.get(biasName);
-  const bias = biasTensor && elements(biasTensor, 'float32');
+  const uncorrected = biasTensor && elements(biasTensor, 'float32');
   const quantized = quantizeWeights(elements(weight.tensor, 'float32'), weight.layout, {
     perChannel: rewriting.perChannel,
     avoidSaturation: rewriting.avoidSaturation,
-    ...(bias && { leastScale: (channel: number) => leastWeightScale(bias[channel % bias.length] ?? 0, inputScale) }),
+    ...(uncorrected && {
+      leastScale: (channel: number) => leastWeightScale(uncorrected[channel % uncorrected.length] ?? 0, inputScale),
+    }),
   });
   const { name, constant } = dequantizedConstant(
     rewriting,
@@ -87,10 +90,14 @@ function emitWeights(rewriting: Rewriting, node: Node, inputs: string[], weight:
       node.opType === 'Conv' ? convSumOrder(weight.tensor.dims.length) : matrixSumOrder(weight.layout.axis === 0),
     ),
   });
-  if (bias && biasTensor && biasIndex !== undefined) {
+  const means = rewriting.inputMeans.get(input);
+  const correction = means && biasIndex !== undefined && biasCorrection(node, rewriting.plan.graph, quantized, means);
+  const bias = correction ? correction.map((added, channel) => added + (uncorrected?.[channel] ?? 0)) : uncorrected;
+  if (bias && biasIndex !== undefined) {
     const stored = quantizeBias(bias, inputScale, quantized.scales);
     const integers = { dtype: 'int32', data: stored.integers } as const;
-    inputs[biasIndex] = dequantizedConstant(rewriting, biasName, integers, [bias.length], stored.scales, 0).name;
+    const hint = biasName === '' ? `${node.name}_bias` : biasName;
+    inputs[biasIndex] = dequantizedConstant(rewriting, hint, integers, [bias.length], stored.scales, 0).name;
   }
 }
 

@@ -1,10 +1,8 @@
-import type { Model, Value } from '../onnx/ir/graph.js';
+import type { Model } from '../onnx/ir/graph.js';
 import { elements, type Tensor } from '../onnx/ir/tensor.js';
 import { MEASURING, withModelSession } from './model-session.js';
 import { type QuantizationSamples, sampleRows } from './samples.js';
-
-/** Values tapped in one pass hold at most this many bytes together, in each of the two models. */
-const TAP_BYTES = 32 * 2 ** 20;
+import { tapGroups, tapped } from './tapped-values.js';
 
 export interface SqnrOptions {
   readonly float: Model;
@@ -17,26 +15,6 @@ export interface SqnrOptions {
   readonly scratch: string;
   readonly signal: AbortSignal;
   readonly progress: (fraction: number) => void;
-}
-
-/** Values in groups that fit the memory bound together. */
-function groups(values: ReadonlyMap<string, number>): string[][] {
-  const result: string[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const [value, size] of values) {
-    if (bytes + size > TAP_BYTES) {
-      result.push([]);
-      bytes = 0;
-    }
-    result.at(-1)?.push(value);
-    bytes += size;
-  }
-  return result;
-}
-
-function tapped(model: Model, values: readonly string[]): Model {
-  const outputs = values.map((name): Value => ({ name, type: { kind: 'tensor', dtype: 'float32', shape: null } }));
-  return { ...model, graph: { ...model.graph, outputs } };
 }
 
 interface Energies {
@@ -65,7 +43,7 @@ const MAX_DECIBEL = 200;
 export async function measureSqnr(options: SqnrOptions): Promise<Map<string, number | null>> {
   const result = new Map<string, number | null>();
   const rows = sampleRows(options.indices, options.samples);
-  const passes = groups(options.values);
+  const passes = tapGroups(options.values);
   const session = { threads: options.threads, scratch: options.scratch, optimization: MEASURING } as const;
   if (rows.length === 0) return result;
   for (const [pass, values] of passes.entries()) {

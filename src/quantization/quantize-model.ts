@@ -118,7 +118,8 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     onlyWhatPays: step.only_what_pays,
     instructionSets: options.cpu.instructionSets,
     calibration: options.calibration.slice(0, step.calibration.samples),
-    method: step.calibration.method,
+    ranging: step.calibration,
+    biasCorrection: step.bias_correction,
     progress,
   });
   refuseUnchanged(scheme);
@@ -134,6 +135,14 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
         method: step.calibration.method,
         samples: Math.min(options.calibration.length, step.calibration.samples),
         tensors: scheme.calibratedTensors,
+        ...(step.calibration.percentile !== undefined && { percentile: step.calibration.percentile }),
+        ...(scheme.presets.length > 0 && {
+          presets: scheme.presets.map(({ preset, decibel, chosen }) => ({
+            name: preset.name,
+            output_sqnr_db: decibel,
+            chosen,
+          })),
+        }),
       },
     }),
     integer_nodes: integer,

@@ -15,6 +15,8 @@ export interface RewriteOptions {
   readonly weights: BlockOptions;
   /** Keep neighbouring weights small enough for CPUs whose 16-bit sums saturate. */
   readonly avoidSaturation: boolean;
+  /** The mean of each channel, of the inputs of nodes whose bias is to be corrected. */
+  readonly inputMeans: ReadonlyMap<string, Float64Array>;
 }
 
 /** A weight that integer kernels read: the constant's name in the new graph, by which the executed graph shows who reads it. */

@@ -78,6 +78,15 @@ const stageLines = (stage: StageReport): string[] => [
       : ` Calibrated by ${escapeText(stage.calibration.method)} on ${stage.calibration.samples} samples, ${stage.calibration.tensors} tensors.`),
   '',
   ...table(
+    ['ranges', 'outputs against FP32, dB', 'kept'],
+    (stage.calibration?.presets ?? []).map(({ name, output_sqnr_db, chosen }) => [
+      escapeText(name),
+      number(output_sqnr_db),
+      chosen ? 'yes' : '',
+    ]),
+  ),
+  ...(stage.calibration?.presets?.length ? [''] : []),
+  ...table(
     ['pass', 'changes'],
     (stage.passes ?? []).map((pass) => [escapeText(pass.name), pass.changes.toString()]),
   ),

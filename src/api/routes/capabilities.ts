@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { MAX_DATASET_ARRAYS } from '../../contracts/dataset.js';
-import { CALIBRATION_METHODS, MAX_METADATA_PAIRS, MAX_STEPS, METRICS, SCHEMES } from '../../contracts/job-spec.js';
+import {
+  BIAS_CORRECTIONS,
+  CALIBRATION_METHODS,
+  MAX_METADATA_PAIRS,
+  MAX_STEPS,
+  METRICS,
+  SCHEMES,
+} from '../../contracts/job-spec.js';
 import { QUANTIZABLE_OPERATORS } from '../../contracts/operators.js';
 import { Capabilities } from '../../contracts/service.js';
 import { MAX_UNFINISHED_JOBS } from '../../jobs/limits.js';
@@ -21,6 +28,7 @@ function capabilities(): Capabilities {
     object: 'capabilities',
     schemes: [...SCHEMES],
     calibration_methods: [...CALIBRATION_METHODS],
+    bias_corrections: [...BIAS_CORRECTIONS],
     metrics: [...METRICS],
     quantizable_operators: Object.fromEntries(
       Object.entries(QUANTIZABLE_OPERATORS).map(([scheme, operators]) => [scheme, [...operators]]),

@@ -1,0 +1,89 @@
+import type { Calibration, QuantizeStep } from '../../contracts/job-spec.js';
+import type { Model } from '../../onnx/ir/graph.js';
+import { BITS, elementCount } from '../../onnx/ir/tensor.js';
+import { correctedInputs } from '../bias-correction.js';
+import { type QuantizationParameters, quantizationParameters, type Range, UINT8 } from '../parameters.js';
+import { calibratedValues, type Plan } from '../plan.js';
+import type { QuantizationSamples } from '../samples.js';
+import type { Shapes } from '../workload.js';
+import { calibrate } from './calibrate.js';
+import { measureInputMeans } from './input-means.js';
+import { type Preset, presetsOf } from './range-methods.js';
+import { SCORED_SAMPLES, type ScoredPreset, scorePresets } from './score-presets.js';
+import type { CalibrationTask } from './task.js';
+
+export interface RangingOptions extends Omit<CalibrationTask, 'values' | 'samples' | 'indices' | 'progress'> {
+  readonly samples: QuantizationSamples | null;
+  readonly calibration: readonly number[];
+  /** Samples that presets are compared on; without any, those of calibration. */
+  readonly selection: readonly number[];
+  readonly ranging: Calibration;
+  readonly biasCorrection: QuantizeStep['bias_correction'];
+  readonly shapes: Shapes;
+  readonly progress: (phase: 'calibrate' | 'rewrite', fraction: number) => void;
+}
+
+const NOT_SYMMETRIC = { symmetric: false } as const;
+
+/** A preset that was compared with others. */
+export interface JudgedPreset extends ScoredPreset {
+  readonly chosen: boolean;
+}
+
+/** What was measured on the samples of one quantization; a plan that changes adds what it newly needs. */
+export class CalibratedRanges {
+  readonly #ranges: ReadonlyMap<Preset, Map<string, Range>>;
+  readonly #measured = new Set<string>();
+  readonly #inputMeans = new Map<string, Float64Array>();
+  readonly #first: Preset;
+
+  constructor(readonly options: RangingOptions) {
+    const presets = presetsOf(options.ranging);
+    this.#ranges = new Map(presets.map((preset) => [preset, new Map()]));
+    this.#first = presets[0];
+  }
+
+  /** How many tensors have a range. */
+  get tensors(): number {
+    return this.#measured.size;
+  }
+
+  /** The mean of each channel of the inputs whose nodes get their bias corrected. */
+  get inputMeans(): ReadonlyMap<string, Float64Array> {
+    return this.#inputMeans;
+  }
+
+  /** Scale and zero point of everything measured, by one preset; by default the first. */
+  parameters(preset: Preset = this.#first): Map<string, QuantizationParameters> {
+    const ranges = this.#ranges.get(preset) ?? [];
+    return new Map([...ranges].map(([value, range]) => [value, quantizationParameters(range, UINT8, NOT_SYMMETRIC)]));
+  }
+
+  /** Measures what the plan needs and is not known yet. @throws ServiceError dataset_too_small, model_run_failed */
+  async measure(plan: Plan): Promise<void> {
+    const { samples, calibration: indices, shapes } = this.options;
+    const values = calibratedValues(plan).filter((value) => !this.#measured.has(value));
+    if (!samples || values.length === 0) return;
+    const progress = (fraction: number) => this.options.progress('calibrate', fraction);
+    const task = { ...this.options, samples, indices, values, progress };
+    const bytes = (value: string) => (elementCount(shapes.get(value)?.dims ?? [0]) * BITS.float32) / 8;
+    for (const [preset, found] of await calibrate(task, [...this.#ranges.keys()], bytes))
+      for (const [value, range] of found) this.#ranges.get(preset)?.set(value, range);
+    for (const value of values) this.#measured.add(value);
+    if (this.options.biasCorrection === 'none') return;
+    const inputs = correctedInputs(plan).filter(({ value }) => !this.#inputMeans.has(value));
+    for (const [value, means] of await measureInputMeans(task, inputs)) this.#inputMeans.set(value, means);
+  }
+
+  /** Compares whole models when there is more than one preset; none were compared when there is only one. */
+  async judge(build: (preset: Preset) => Model): Promise<readonly JudgedPreset[]> {
+    const { samples, calibration, selection } = this.options;
+    const presets = [...this.#ranges.keys()];
+    if (!samples || presets.length === 1 || this.tensors === 0) return [];
+    const indices = (selection.length > 0 ? selection : calibration).slice(0, SCORED_SAMPLES * (samples.batch ?? 1));
+    const progress = (fraction: number) => this.options.progress('rewrite', fraction);
+    const scored = await scorePresets({ ...this.options, samples, indices, progress }, presets, build);
+    const best = scored.reduce((kept, next) => (next.decibel > kept.decibel ? next : kept));
+    return scored.map((each) => ({ ...each, chosen: each === best }));
+  }
+}
