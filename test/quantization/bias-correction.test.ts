@@ -41,7 +41,7 @@ describe('the correction is Σ (W − Ŵ)·E[x] per output channel', () => {
       return sum;
     });
     const found = biasCorrection(graph.nodes[0] as Node, graph, quantized, means);
-    expected.forEach((value, o) => assert.ok(Math.abs(value - (found[o] as number)) < 1e-9));
+    for (const [o, value] of expected.entries()) assert.ok(Math.abs(value - (found[o] as number)) < 1e-9);
   });
 
   for (const transB of [0, 1]) {
@@ -102,5 +102,5 @@ test('with it the mean of each channel is closer to FP32, with a bias and withou
     return shift.reduce((sum, each) => sum + Math.abs(each), 0) / 16;
   };
   const [without, corrected] = [await meanError('none'), await meanError('analytic')];
-  assert.ok(corrected < without / 3, `${corrected} against ${without} without`);
+  assert.ok(corrected < without / 2, `${corrected} against ${without} without`);
 });
