@@ -5,7 +5,14 @@ import { DatasetId, ModelId } from './ids.js';
  * What a caller asks for. Every default is written here, so a stored spec is complete and a job can be repeated from it.
  * Unknown keys are refused everywhere: a misspelt option must not silently do nothing.
  */
-export const SCHEMES = ['optimized', 'int8_static', 'int8_dynamic', 'int8_weights', 'int4_weights'] as const;
+export const SCHEMES = [
+  'optimized',
+  'int8_static',
+  'int8_dynamic',
+  'int8_weights',
+  'int4_weights',
+  'fp16_weights',
+] as const;
 export type Scheme = (typeof SCHEMES)[number];
 
 export const CALIBRATION_METHODS = ['mean_minmax', 'minmax', 'percentile', 'entropy', 'mse', 'auto'] as const;
@@ -56,7 +63,7 @@ const QuantizeFields = z.strictObject({
   type: z.literal('quantize'),
   scheme: z.enum(SCHEMES).meta({
     description:
-      'optimized: FP32, lossless clean-up only. int8_static: INT8 activations with calibrated ranges. int8_dynamic: INT8 activations whose ranges are measured on every run. int8_weights: INT8 weights, float activations, standard operators only. int4_weights: INT4 weights in blocks of 32, float activations.',
+      'optimized: FP32, lossless clean-up only. int8_static: INT8 activations with calibrated ranges. int8_dynamic: INT8 activations whose ranges are measured on every run. int8_weights: INT8 weights, float activations, standard operators only. int4_weights: INT4 weights in blocks of 32, float activations. fp16_weights: weights stored in half precision, everything runs in FP32.',
   }),
   calibration: Calibration.prefault({}).meta({ description: 'Used by int8_static.' }),
   weights: Weights.prefault({}).meta({ description: 'Used by int4_weights.' }),

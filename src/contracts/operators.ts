@@ -19,4 +19,5 @@ export const QUANTIZABLE_OPERATORS: Readonly<Record<Scheme, readonly string[]>> 
   int8_dynamic: [...INTEGER_OPERATORS.dynamic, ...ROW_OPERATORS],
   int8_weights: [...INTEGER_OPERATORS.weights8, ...ROW_OPERATORS],
   int4_weights: [...INTEGER_OPERATORS.weights4, ...ROW_OPERATORS],
+  fp16_weights: [],
 };

@@ -17,6 +17,7 @@ import { refuseQuantized } from './recognise.js';
 import { reportNodes, resultOf } from './report-nodes.js';
 import type { QuantizationSamples } from './samples.js';
 import { runOnce, shapesOnSample } from './shapes.js';
+import { storeHalves } from './store-halves.js';
 import { FOUR_BIT_OPSET } from './store-in-blocks.js';
 
 /** Samples on which the error of each node is measured: a mean of squares over thousands of elements needs few. */
@@ -50,7 +51,7 @@ export interface Quantized extends StageFields {
 }
 
 /** How each scheme lets nodes run in integer. */
-const ARITHMETIC: Readonly<Record<Exclude<QuantizeStep['scheme'], 'optimized'>, IntegerArithmetic>> = {
+const ARITHMETIC: Readonly<Record<Exclude<QuantizeStep['scheme'], 'optimized' | 'fp16_weights'>, IntegerArithmetic>> = {
   int8_static: 'static',
   int8_dynamic: 'dynamic',
   int8_weights: 'weights8',
@@ -93,7 +94,8 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     progress('compare', 1);
     return { model: tuned.model, cleaned: tuned.model, passes: [...passes, ...tuned.passes], notes: [], nodes: [] };
   }
-  const arithmetic = ARITHMETIC[step.scheme];
+  const arithmetic = step.scheme === 'fp16_weights' ? null : ARITHMETIC[step.scheme];
+  const float = arithmetic === null ? tuned.model : cleaned;
   if (arithmetic === 'static' && (!samples || options.calibration.length === 0)) {
     throw new ServiceError(
       'dataset_required',
@@ -107,23 +109,26 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     threads,
     scratch,
   });
-  const scheme = await applyScheme({
-    ...options,
-    model: cleaned,
-    arithmetic,
-    selected,
-    shapes,
-    perChannel: step.per_channel,
-    weights: step.weights,
-    onlyWhatPays: step.only_what_pays,
-    instructionSets: options.cpu.instructionSets,
-    calibration: options.calibration.slice(0, step.calibration.samples),
-    ranging: step.calibration,
-    biasCorrection: step.bias_correction,
-    progress,
-  });
+  const scheme =
+    arithmetic === null
+      ? storeHalves(tuned, selected)
+      : await applyScheme({
+          ...options,
+          model: cleaned,
+          arithmetic,
+          selected,
+          shapes,
+          perChannel: step.per_channel,
+          weights: step.weights,
+          onlyWhatPays: step.only_what_pays,
+          instructionSets: options.cpu.instructionSets,
+          calibration: options.calibration.slice(0, step.calibration.samples),
+          ranging: step.calibration,
+          biasCorrection: step.bias_correction,
+          progress,
+        });
   refuseUnchanged(scheme);
-  const sqnr = await sqnrOfNodes(options, cleaned, scheme, shapes, (fraction) => progress('compare', fraction));
+  const sqnr = await sqnrOfNodes(options, float, scheme, shapes, (fraction) => progress('compare', fraction));
   const decisions = [...scheme.plan.decisions.values()];
   const integer = decisions.filter(runsInInteger).length;
   return {
@@ -169,10 +174,14 @@ function refuseUnchanged({ plan }: Scheme): void {
 function notesOn({ plan }: Scheme): string[] {
   const decisions = [...plan.decisions.values()];
   const notes: string[] = [];
-  if (!decisions.some(runsInInteger)) notes.push('No node runs in integer: on this CPU none would be faster for it.');
+  const halves = decisions.some(({ treatment }) => treatment === 'stored16');
+  if (halves) notes.push('FP16 saves bytes, not time: everything runs in FP32.');
+  else if (!decisions.some(runsInInteger))
+    notes.push('No node runs in integer: on this CPU none would be faster for it.');
   for (const [treatment, format] of [
     ['stored', 'INT8'],
     ['stored4', 'INT4'],
+    ['stored16', 'FP16'],
   ]) {
     const stored = decisions.filter((decision) => decision.treatment === treatment).length;
     if (stored === 0) continue;

@@ -10,6 +10,7 @@ const SCHEME_ACTIONS: Readonly<Record<Step['scheme'], string>> = {
   int8_dynamic: 'clean the graph up and store weights in INT8; activations become INT8 while the model runs',
   int8_weights: 'clean the graph up and store weights in INT8; activations stay float',
   int4_weights: 'clean the graph up and store weights in INT4, in blocks of 32; activations stay float',
+  fp16_weights: 'clean the graph up and store weights in FP16; everything runs in FP32',
 };
 
 /** What a job would do and on which samples, in words and numbers. Nothing is stored and nothing is run. */
