@@ -6,6 +6,7 @@ import { QUEUE_NAMES } from '../src/jobs/queue.js';
 import { startReconciler } from '../src/jobs/reconciler.js';
 import { type Config, readConfig } from '../src/platform/config.js';
 import { createLogger, type Logger } from '../src/platform/logger.js';
+import { runEntry } from '../src/platform/run-entry.js';
 import { openServices, type Services } from '../src/services.js';
 import { workerMetrics } from './metrics.js';
 import type { EngineLimits } from './supervisor/limits.js';
@@ -81,4 +82,4 @@ async function main(): Promise<void> {
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
+if (process.argv[1] === fileURLToPath(import.meta.url)) await runEntry(main);

@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { OpenAPIV3_1 } from 'openapi-types';
-import { z } from 'zod';
+import { PACKAGE } from '../platform/package.js';
 
-const { version, description } = z
-  .object({ version: z.string(), description: z.string() })
-  .parse(JSON.parse(readFileSync('package.json', 'utf8')));
+const { version, description } = PACKAGE;
 
 type Responses = Record<string, OpenAPIV3_1.ResponseObject>;
 

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { StartError } from './run-entry.js';
 
 const url = z.url().optional();
 const DEFAULT_ENGINE_MEMORY_MB = 4096;
@@ -47,12 +48,12 @@ export interface Config {
   readonly logLevel: string;
 }
 
-/** Reads and validates the environment. Throws an Error with one readable line per bad variable. */
+/** Reads and validates the environment. Throws a StartError with one readable line per bad variable. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
   const parsed = Environment.safeParse(environment);
   if (!parsed.success) {
     const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-    throw new Error(`The configuration is not valid:\n${lines.join('\n')}`);
+    throw new StartError(`The configuration is not valid:\n${lines.join('\n')}`);
   }
   const env = parsed.data;
   return {

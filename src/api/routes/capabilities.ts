@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { z } from 'zod';
 import { MAX_DATASET_ARRAYS } from '../../contracts/dataset.js';
 import {
   BIAS_CORRECTIONS,
@@ -15,15 +13,14 @@ import { Capabilities } from '../../contracts/service.js';
 import { MAX_UNFINISHED_JOBS } from '../../jobs/limits.js';
 import { MAX_NODES, NEWEST_OPSET, OLDEST_OPSET } from '../../onnx/admission/limits.js';
 import { cpuFacts } from '../../platform/cpu.js';
+import { PACKAGE } from '../../platform/package.js';
 import { MAX_JSON_BYTES, MAX_UPLOAD_BYTES, MAX_WAIT_SECONDS, RATE_LIMIT_REQUESTS } from '../../security/limits.js';
 import type { App } from '../app-type.js';
-
-const Manifest = z.object({ version: z.string(), dependencies: z.record(z.string(), z.string()) });
 
 /** The capabilities of this build on this machine; nothing in it changes while the process lives. */
 function capabilities(): Capabilities {
   const { cpu, instructionSets } = cpuFacts();
-  const { version, dependencies } = Manifest.parse(JSON.parse(readFileSync('package.json', 'utf8')));
+  const { version, dependencies } = PACKAGE;
   return {
     object: 'capabilities',
     schemes: [...SCHEMES],
