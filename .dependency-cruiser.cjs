@@ -12,6 +12,7 @@ const rooms = {
   'src/distillation': ['src/autodiff', 'src/runtime', 'src/datasets', 'src/onnx', 'src/contracts'],
   'src/quantization': ['src/runtime', 'src/datasets', 'src/onnx', 'src/contracts'],
   'src/evaluation': ['src/runtime', 'src/datasets', 'src/onnx', 'src/contracts'],
+  'src/search': ['src/quantization', 'src/evaluation', 'src/runtime', 'src/datasets', 'src/onnx', 'src/contracts'],
   'src/reports': ['src/contracts'],
   'src/storage': ['src/contracts'],
   'src/jobs': ['src/storage', 'src/contracts'],

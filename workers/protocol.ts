@@ -5,6 +5,7 @@ import { JobSpec } from '../src/contracts/job-spec.js';
 import { ModelInspection } from '../src/contracts/model.js';
 import { JobError } from '../src/contracts/problem.js';
 import { Report, StageReport } from '../src/contracts/report.js';
+import { SearchPlan } from '../src/contracts/search-plan.js';
 
 /** Names in the scratch folder of an attempt. */
 export const TASK_FILE = 'task.json';
@@ -36,6 +37,8 @@ export const EngineTask = z.object({
   dataset: z
     .object({ path: z.string(), sha256: z.string(), manifest: DatasetManifest, inspection: DatasetInspection })
     .nullable(),
+  /** What an earlier search decided, when the step says to do that again. */
+  plan: SearchPlan.nullable(),
   /** Reports of the steps before this one. */
   stages: z.array(StageReport),
   threads: z.int().min(1),

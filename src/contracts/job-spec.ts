@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DatasetId, ModelId } from './ids.js';
+import { ArtifactId, DatasetId, ModelId } from './ids.js';
 
 /**
  * What a caller asks for. Every default is written here, so a stored spec is complete and a job can be repeated from it.
@@ -14,6 +14,17 @@ export const SCHEMES = [
   'fp16_weights',
 ] as const;
 export type Scheme = (typeof SCHEMES)[number];
+/** What a step may ask for: a scheme, or the search for the best one. */
+export const STEP_SCHEMES = [...SCHEMES, 'auto'] as const;
+export type StepScheme = (typeof STEP_SCHEMES)[number];
+
+/** What a search looks for among models that are good enough. */
+export const OBJECTIVES = ['latency', 'size'] as const;
+export type Objective = (typeof OBJECTIVES)[number];
+/** How a search goes that is told nothing else. */
+export const SEARCH_DEFAULTS = { objective: 'latency', budget_seconds: 300, pin_shapes: false } as const;
+/** Fields of a step that only a search reads. */
+const SEARCH_FIELDS = ['objective', 'schemes', 'budget_seconds', 'pin_shapes', 'plan'] as const;
 
 export const CALIBRATION_METHODS = ['mean_minmax', 'minmax', 'percentile', 'entropy', 'mse', 'auto'] as const;
 /** Share of the values that the percentile method keeps, in percent; half of the rest is cut off at each end. */
@@ -61,9 +72,9 @@ export const Weights = z.strictObject({
 
 const QuantizeFields = z.strictObject({
   type: z.literal('quantize'),
-  scheme: z.enum(SCHEMES).meta({
+  scheme: z.enum(STEP_SCHEMES).meta({
     description:
-      'optimized: FP32, lossless clean-up only. int8_static: INT8 activations with calibrated ranges. int8_dynamic: INT8 activations whose ranges are measured on every run. int8_weights: INT8 weights, float activations, standard operators only. int4_weights: INT4 weights in blocks of 32, float activations. fp16_weights: weights stored in half precision, everything runs in FP32.',
+      'auto: tries the others under a time budget and keeps the best that is good enough. optimized: FP32, lossless clean-up only. int8_static: INT8 activations with calibrated ranges. int8_dynamic: INT8 activations whose ranges are measured on every run. int8_weights: INT8 weights, float activations, standard operators only. int4_weights: INT4 weights in blocks of 32, float activations. fp16_weights: weights stored in half precision, everything runs in FP32.',
   }),
   calibration: Calibration.prefault({}).meta({ description: 'Used by int8_static.' }),
   weights: Weights.prefault({}).meta({ description: 'Used by int4_weights.' }),
@@ -84,17 +95,50 @@ const QuantizeFields = z.strictObject({
   only_what_pays: z
     .boolean()
     .default(true)
-    .meta({ description: 'Leave in float what INT8 would slow down on the CPU that runs the job.' }),
+    .meta({ description: 'Leave in float what INT8 would slow down on the CPU that runs the job. auto tries both.' }),
   bias_correction: z.enum(BIAS_CORRECTIONS).default('none').meta({
     description:
       'With int8_static. analytic: the bias of Conv and Gemm takes back the mean error that rounding the weights makes on the calibration samples.',
   }),
+  objective: z
+    .enum(OBJECTIVES)
+    .optional()
+    .meta({ description: `auto: what to look for; default ${SEARCH_DEFAULTS.objective}.` }),
+  schemes: z.array(z.enum(SCHEMES)).min(1).max(SCHEMES.length).optional().meta({ description: 'auto: try only these.' }),
+  budget_seconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .optional()
+    .meta({
+      description: `auto: no candidate is begun after this time, the best so far is taken; default ${SEARCH_DEFAULTS.budget_seconds}, at most half of timeout_seconds.`,
+    }),
+  pin_shapes: z.boolean().optional().meta({
+    description:
+      "auto: allow a result that takes no other shapes than the dataset's, where that makes it simpler; default false.",
+  }),
+  plan: ArtifactId.optional().meta({
+    description:
+      'auto: the plan that an earlier job left. What it decided is done again, without a search: equal inputs give equal bytes.',
+  }),
 });
-export const QuantizeStep = QuantizeFields.refine(
-  ({ scheme, bias_correction }) => bias_correction === 'none' || scheme === 'int8_static',
-  { path: ['bias_correction'], error: 'only int8_static has calibrated inputs to correct a bias by' },
-);
+/** What a step of a scheme does not read. */
+function strayFields(step: z.infer<typeof QuantizeFields>): { field: string; message: string }[] {
+  if (step.scheme === 'auto') return [];
+  const stray = SEARCH_FIELDS.filter((field) => step[field] !== undefined).map((field) => {
+    return { field, message: 'belongs to the scheme "auto" only' };
+  });
+  if (step.bias_correction === 'none' || step.scheme === 'int8_static') return stray;
+  return [...stray, { field: 'bias_correction', message: 'only int8_static has calibrated inputs to correct a bias by' }];
+}
+
+export const QuantizeStep = QuantizeFields.superRefine((step, context) => {
+  for (const { field, message } of strayFields(step)) context.addIssue({ code: 'custom', path: [field], message });
+});
 export type QuantizeStep = z.infer<typeof QuantizeStep>;
+/** A step whose scheme is settled. */
+export type SettledStep = QuantizeStep & { readonly scheme: Scheme };
+export const isSettled = (step: QuantizeStep): step is SettledStep => step.scheme !== 'auto';
 
 export const Step = z.discriminatedUnion('type', [QuantizeStep]);
 export type Step = z.infer<typeof Step>;

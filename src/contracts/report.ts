@@ -59,12 +59,16 @@ export type NodeReport = z.infer<typeof NodeReport>;
 
 export const CandidateReport = z.object({
   scheme: z.string(),
-  on_front: z.boolean(),
-  refused: z.string().nullable(),
+  variant: z.string().meta({ description: 'In words, how the scheme was applied.' }),
+  chosen: z.boolean(),
+  on_front: z.boolean().meta({ description: 'No other acceptable candidate is smaller, better and faster at once.' }),
+  refused: z.string().nullable().meta({ description: 'Why it was not taken into account.' }),
   bytes: z.int().nullable(),
-  metric: z.number().nullable(),
+  metric: z.number().nullable().meta({ description: 'On the selection samples, not those of the report.' }),
+  metric_drop: Estimate.nullable(),
   speedup: z.number().nullable(),
 });
+export type CandidateReport = z.infer<typeof CandidateReport>;
 
 export const StageReport = z.object({
   type: z.enum(['quantize', 'evaluate']),

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { BIAS_CORRECTIONS, CALIBRATION_METHODS, METRICS, SCHEMES } from './job-spec.js';
+import { BIAS_CORRECTIONS, CALIBRATION_METHODS, METRICS, STEP_SCHEMES } from './job-spec.js';
 import { ElementType } from './signature.js';
 
 /** What this service can do, so that a program need not try. */
 export const Capabilities = z
   .object({
     object: z.literal('capabilities'),
-    schemes: z.array(z.enum(SCHEMES)),
+    schemes: z.array(z.enum(STEP_SCHEMES)),
     calibration_methods: z.array(z.enum(CALIBRATION_METHODS)),
     bias_corrections: z.array(z.enum(BIAS_CORRECTIONS)),
     metrics: z.array(z.enum(METRICS)),

@@ -22,6 +22,8 @@ export interface SchemeOptions extends RangingOptions {
   readonly perChannel: boolean;
   readonly weights: BlockOptions;
   readonly onlyWhatPays: boolean;
+  /** Names of nodes that must not run in integer, because they cost too much of the metric. */
+  readonly keptInFloat: readonly string[];
   readonly instructionSets: readonly string[];
 }
 
@@ -44,7 +46,7 @@ export interface Scheme {
 export async function applyScheme(options: SchemeOptions): Promise<Scheme> {
   const { model, shapes, signal } = options;
   const cpu = cpuClass(options.instructionSets);
-  const refused = new Map<string, string>();
+  const refused = new Map(options.keptInFloat.map((name) => [name, 'In INT8 it costs too much of the metric.']));
   const joins = (node: Node) =>
     !refused.has(node.name) && options.selected(node) && (!options.onlyWhatPays || joinsPay(cpu));
   const ranges = new CalibratedRanges(options);

@@ -1,4 +1,4 @@
-import type { QuantizeStep } from '../contracts/job-spec.js';
+import type { SettledStep } from '../contracts/job-spec.js';
 import type { NodeReport, StageReport } from '../contracts/report.js';
 import type { Model } from '../onnx/ir/graph.js';
 import { BITS, elementCount } from '../onnx/ir/tensor.js';
@@ -29,7 +29,9 @@ export type QuantizePhase = keyof typeof PHASES;
 
 export interface QuantizeOptions {
   readonly model: Model;
-  readonly step: QuantizeStep;
+  readonly step: SettledStep;
+  /** Nodes that an earlier trial found to cost too much of the metric: they run in float, whatever the scheme. */
+  readonly keptInFloat?: readonly string[];
   readonly samples: QuantizationSamples | null;
   /** Sample indices; those of calibration and selection are never the evaluation's. */
   readonly calibration: readonly number[];
@@ -51,7 +53,7 @@ export interface Quantized extends StageFields {
 }
 
 /** How each scheme lets nodes run in integer. */
-const ARITHMETIC: Readonly<Record<Exclude<QuantizeStep['scheme'], 'optimized' | 'fp16_weights'>, IntegerArithmetic>> = {
+const ARITHMETIC: Readonly<Record<Exclude<SettledStep['scheme'], 'optimized' | 'fp16_weights'>, IntegerArithmetic>> = {
   int8_static: 'static',
   int8_dynamic: 'dynamic',
   int8_weights: 'weights8',
@@ -122,6 +124,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
           weights: step.weights,
           onlyWhatPays: step.only_what_pays,
           instructionSets: options.cpu.instructionSets,
+          keptInFloat: options.keptInFloat ?? [],
           calibration: options.calibration.slice(0, step.calibration.samples),
           ranging: step.calibration,
           biasCorrection: step.bias_correction,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { QuantizeStep } from '../../src/contracts/job-spec.js';
+import { isSettled, QuantizeStep, type SettledStep } from '../../src/contracts/job-spec.js';
 import type { Model } from '../../src/onnx/ir/graph.js';
 import { elementCount, floats, type Tensor } from '../../src/onnx/ir/tensor.js';
 import { seededRandom } from '../../src/platform/random.js';
@@ -32,6 +32,11 @@ export function randomTensors(dims: readonly number[], count: number, seed: numb
   );
 }
 
+function settled(step: QuantizeStep): SettledStep {
+  if (!isSettled(step)) throw new TypeError('a test names a scheme');
+  return step;
+}
+
 /** Quantizes with defaults that suit small graphs. */
 export function quantize(
   model: Model,
@@ -42,7 +47,7 @@ export function quantize(
   const indices = Array.from({ length: options.count ?? 1 }, (_, index) => index);
   return quantizeModel({
     model,
-    step: QuantizeStep.parse({ type: 'quantize', ...step }),
+    step: settled(QuantizeStep.parse({ type: 'quantize', ...step })),
     samples,
     calibration: samples ? indices : [],
     selection: samples ? indices : [],

@@ -1,4 +1,4 @@
-import type { NodeReport, Report, StageReport } from '../../src/contracts/report.js';
+import type { CandidateReport, NodeReport, Report, StageReport } from '../../src/contracts/report.js';
 import { evaluateModels } from '../../src/evaluation/evaluate-models.js';
 import { LOG_FILE } from '../engine/log.js';
 import { jobError } from '../failure.js';
@@ -14,6 +14,9 @@ export interface Made {
   readonly cleaned: ModelFiles | null;
   readonly stage: StageReport;
   readonly nodes: readonly NodeReport[];
+  /** What a search tried, and the files that it leaves beside the model. */
+  readonly candidates: readonly CandidateReport[];
+  readonly files: readonly ResultFile[];
 }
 
 const LOG: ResultFile = { file: LOG_FILE, name: LOG_FILE, role: 'log' };
@@ -39,17 +42,17 @@ export async function conclude(
   const { task } = context;
   const { model, stage } = made;
   if (!task.last) {
-    return { files: [...resultFiles(model, 'stage'), LOG], stage, report: null, error: null };
+    return { files: [...resultFiles(model, 'stage'), ...made.files, LOG], stage, report: null, error: null };
   }
   const report = await evaluate(context, data, made, from);
   if (report.verdict !== 'not_met') {
-    return { files: [...resultFiles(model, 'model'), LOG], stage, report, error: null };
+    return { files: [...resultFiles(model, 'model'), ...made.files, LOG], stage, report, error: null };
   }
   const error = jobError('requirements_not_met', missed(report), {
     phase: 'evaluating',
     hint: 'The report holds the evidence, and the model is kept as an artifact of role candidate.',
   });
-  return { files: [...resultFiles(model, 'candidate'), LOG], stage, report, error };
+  return { files: [...resultFiles(model, 'candidate'), ...made.files, LOG], stage, report, error };
 }
 
 async function evaluate(context: StepContext, data: TaskSamples, made: Made, from: number): Promise<Report> {
@@ -79,7 +82,7 @@ async function evaluate(context: StepContext, data: TaskSamples, made: Made, fro
     ...evaluation,
     stages: [...task.stages, made.stage],
     nodes: [...made.nodes],
-    candidates: [],
+    candidates: [...made.candidates],
     splits: data.described,
     reproduce: {
       spec,

@@ -1,56 +1,85 @@
 import { join } from 'node:path';
 import type { StageReport } from '../../src/contracts/report.js';
+import type { Model } from '../../src/onnx/ir/graph.js';
 import { readModel } from '../../src/onnx/serde/read-model.js';
-import { cpuFacts } from '../../src/platform/cpu.js';
-import { quantizeModel } from '../../src/quantization/quantize-model.js';
+import { carryOut } from '../../src/search/carry-out.js';
 import type { EngineResult } from '../protocol.js';
-import { conclude } from './conclude.js';
+import { conclude, type Made } from './conclude.js';
 import { peakMemoryBytes } from './peak-memory.js';
+import { type SettledRecipe, settleRecipe } from './recipe.js';
 import type { StepContext } from './step.js';
-import { openTaskSamples } from './task-samples.js';
-import { totalBytes, writeModelFiles } from './written-model.js';
+import { openTaskSamples, type TaskSamples } from './task-samples.js';
+import { copyModelFiles, totalBytes, writeModelFiles } from './written-model.js';
 
 /** Fraction of the last step after which its result is evaluated; a step that is not the last has nothing else to do. */
 const QUANTIZED = 0.6;
+/** Fraction of that which a search takes; then the winner is made once more, for the result. */
+const SEARCHED = 0.8;
+
+type MadeModel = Pick<Made, 'model' | 'cleaned' | 'nodes'> &
+  Pick<StageReport, 'passes' | 'calibration' | 'integer_nodes' | 'float_nodes' | 'notes'>;
+
+/** Carries a recipe out; the last resort of a search is the input, byte for byte. */
+async function make(
+  context: StepContext,
+  data: TaskSamples,
+  model: Model,
+  { recipe, instructionSets }: SettledRecipe,
+  progress: (phase: string, fraction: number) => void,
+): Promise<MadeModel> {
+  const { task, scratch, signal } = context;
+  const { step } = recipe;
+  if (!step) return { model: await copyModelFiles(task.input, scratch), cleaned: null, nodes: [], notes: [] };
+  const quantized = await carryOut(
+    { ...recipe, step },
+    {
+      model,
+      samples: data.synthetic ? null : data.samples,
+      batch: data.samples.batch ?? task.spec.evaluate.latency.batch,
+      calibration: data.splits.calibration,
+      selection: data.splits.selection,
+      cpu: { instructionSets },
+      threads: task.threads,
+      scratch,
+      signal,
+      progress,
+    },
+  );
+  // Measured beside the result, to tell what the clean-up gave; nothing else is made of it.
+  const cleaned = task.last && step.scheme !== 'optimized' ? quantized.cleaned : null;
+  return {
+    ...quantized,
+    model: await writeModelFiles(quantized.model, scratch),
+    cleaned: cleaned && (await writeModelFiles(cleaned, join(scratch, 'cleaned'))),
+  };
+}
 
 /** A quantize step: the model before it, with its numbers stored as the scheme says. */
 export async function quantizeStep(context: StepContext): Promise<EngineResult> {
-  const { task, scratch, signal, log } = context;
+  const { task, log } = context;
   const step = task.spec.steps[task.step];
   if (step?.type !== 'quantize') throw new Error(`step ${task.step} does not quantize`);
   const started = performance.now();
   const until = task.last ? QUANTIZED : 1;
   context.progress('opening', 0);
   const data = await openTaskSamples(context);
-  const { model, cleaned, nodes, ...stage } = await quantizeModel({
-    model: await readModel(task.input),
-    step,
-    samples: data.synthetic ? null : data.samples,
-    calibration: data.splits.calibration,
-    selection: data.splits.selection,
-    cpu: cpuFacts(),
-    threads: task.threads,
-    scratch,
-    signal,
-    progress: (phase, fraction) => context.progress(phase, fraction * until),
-  });
-  const written = await writeModelFiles(model, scratch);
+  const input = await readModel(task.input);
+  const settled = await settleRecipe(context, data, step, input, until * SEARCHED);
+  const from = step.scheme === 'auto' && !task.plan ? until * SEARCHED : 0;
+  const { model, cleaned, nodes, ...stage } = await make(context, data, input, settled, (phase, fraction) =>
+    context.progress(phase, from + fraction * (until - from)),
+  );
   const report: StageReport = {
     type: 'quantize',
     scheme: step.scheme,
     seconds: (performance.now() - started) / 1000,
     peak_memory_bytes: peakMemoryBytes(),
-    bytes: totalBytes(written),
-    sha256: written.sha256,
+    bytes: totalBytes(model),
+    sha256: model.sha256,
     ...stage,
+    notes: [...settled.notes, ...stage.notes],
   };
   log.info('quantized', { scheme: step.scheme, bytes: report.bytes, notes: report.notes });
-  const made = {
-    model: written,
-    // Measured beside the result, to tell what the clean-up gave; nothing else is made of it.
-    cleaned: task.last && step.scheme !== 'optimized' ? await writeModelFiles(cleaned, join(scratch, 'cleaned')) : null,
-    stage: report,
-    nodes,
-  };
-  return conclude(context, data, made, until);
+  const { candidates, files } = settled;
+  return conclude(context, data, { model, cleaned, stage: report, nodes, candidates, files }, until);
 }

@@ -1,6 +1,6 @@
 import type { SplitName } from '../../src/contracts/dataset.js';
-import type { JobSpec } from '../../src/contracts/job-spec.js';
 import type { Report } from '../../src/contracts/report.js';
+import { calibrationSamples } from '../../src/datasets/admission/calibration-samples.js';
 import { matchDataset } from '../../src/datasets/admission/match.js';
 import { planSplits } from '../../src/datasets/admission/splits.js';
 import { openSamples } from '../../src/datasets/open-samples.js';
@@ -19,12 +19,6 @@ export interface TaskSamples {
   readonly synthetic: boolean;
   /** Of each split that is not empty: how large, and where from. */
   readonly described: Report['splits'];
-}
-
-/** The most that any step of the job calibrates on, so that every step of a job sees the same splits. */
-function calibrationSamples({ steps }: JobSpec): number {
-  const wanted = steps.map((step) => (step.scheme === 'int8_static' ? step.calibration.samples : 0));
-  return Math.max(0, ...wanted);
 }
 
 function describe(splits: TaskSamples['splits'], source: Report['splits'][string]['source']): Report['splits'] {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { copyFile, mkdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Model } from '../../src/onnx/ir/graph.js';
 import { writeModel } from '../../src/onnx/serde/write-model.js';
@@ -28,6 +28,16 @@ export async function writeModelFiles(model: Model, folder: string): Promise<Mod
     sha256: await sha256Of(file.path),
     external: external.map(({ path, bytes, location }) => ({ path, bytes, location: location ?? basename(path) })),
   };
+}
+
+/** The model's files in a folder under names of ours; they stay byte for byte what they were. */
+export async function copyModelFiles({ path, external, ...model }: ModelFiles, folder: string): Promise<ModelFiles> {
+  const copy = async (from: string, name: string) => {
+    await copyFile(from, join(folder, name));
+    return join(folder, name);
+  };
+  const copies = external.map(async (file, index) => ({ ...file, path: await copy(file.path, `w${index}.bin`) }));
+  return { ...model, path: await copy(path, MODEL_FILE), external: await Promise.all(copies) };
 }
 
 /** The files of a model that lies in the scratch folder, as a result names them: the model in `role`, its weights beside it. */

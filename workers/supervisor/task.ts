@@ -1,8 +1,9 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SearchPlan } from '../../src/contracts/search-plan.js';
 import type { BlobStore } from '../../src/storage/blobs/blob-store.js';
 import type { Queries } from '../../src/storage/database.js';
-import { artifactsOfJob } from '../../src/storage/records/artifacts.js';
+import { artifactsOfJob, getArtifact } from '../../src/storage/records/artifacts.js';
 import { getDataset } from '../../src/storage/records/datasets.js';
 import { getModel } from '../../src/storage/records/models.js';
 import type { ArtifactRow, JobRow, ModelRow } from '../../src/storage/schema.js';
@@ -59,6 +60,14 @@ async function datasetOf(blobs: BlobStore, queries: Queries, job: JobRow): Promi
   return { path: await blobs.localFile(sha256), sha256, manifest, inspection };
 }
 
+/** The plan that the current step is to carry out again. @throws ServiceError not_found when its job was deleted meanwhile */
+async function planOf(blobs: BlobStore, queries: Queries, job: JobRow): Promise<SearchPlan | null> {
+  const plan = job.spec.steps[job.step]?.plan;
+  if (plan === undefined) return null;
+  const { sha256 } = await getArtifact(queries, job.tenant, plan);
+  return SearchPlan.parse(JSON.parse(await readFile(await blobs.localFile(sha256), 'utf8')));
+}
+
 /** All that an engine may know of the job's current step, from the records. Paths are those of blobs, never a client's words. */
 export async function describeTask(supervision: Supervision, job: JobRow): Promise<EngineTask> {
   const { blobs, jobs, engineThreads, logLevel } = supervision;
@@ -76,6 +85,7 @@ export async function describeTask(supervision: Supervision, job: JobRow): Promi
     input: await inputOf(blobs, queries, job, original),
     inspection: model.inspection,
     dataset: await datasetOf(blobs, queries, job),
+    plan: await planOf(blobs, queries, job),
     stages: [...job.stages],
     threads: engineThreads,
     log_level: logLevel,

@@ -3,6 +3,7 @@ import { type DatasetMatch, matchDataset } from '../../datasets/admission/match.
 import { ServiceError } from '../../platform/errors.js';
 import { didYouMean } from '../../platform/nearest-name.js';
 import type { Queries } from '../../storage/database.js';
+import { getArtifact } from '../../storage/records/artifacts.js';
 import { getDataset } from '../../storage/records/datasets.js';
 import { getModel } from '../../storage/records/models.js';
 import type { DatasetRow, ModelRow } from '../../storage/schema.js';
@@ -28,6 +29,7 @@ export async function checkSpec(queries: Queries, tenant: Tenant, spec: JobSpec)
   const row = spec.dataset === undefined ? null : await getDataset(queries, tenant, spec.dataset);
   const match = row === null ? null : matchDataset(model.inspection.inputs, row.inspection, row.manifest);
   checkSteps(spec);
+  await checkPlans(queries, tenant, spec);
   checkEvaluation(spec, model, match);
   return { spec, model, dataset: row !== null && match !== null ? { row, match } : null };
 }
@@ -42,6 +44,19 @@ function checkSteps({ dataset, steps }: JobSpec): void {
       { pointer: `/steps/${index}/scheme`, code: 'dataset_required', message: 'This scheme needs a dataset.' },
     ],
   });
+}
+
+/** A plan that a step refers to is the tenant's own, and is a plan. */
+async function checkPlans(queries: Queries, tenant: Tenant, { steps }: JobSpec): Promise<void> {
+  for (const [index, { plan }] of steps.entries()) {
+    if (plan === undefined) continue;
+    const { role } = await getArtifact(queries, tenant, plan);
+    if (role === 'plan') continue;
+    const message = `The artifact is no plan but of role ${role}. A job with the scheme "auto" leaves one.`;
+    throw new ServiceError('invalid_request', message, {
+      errors: [{ pointer: `/steps/${index}/plan`, code: 'not_a_plan', message, received: role }],
+    });
+  }
 }
 
 function checkEvaluation({ evaluate, dataset }: JobSpec, model: ModelRow, match: DatasetMatch | null): void {

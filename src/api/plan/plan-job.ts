@@ -4,6 +4,7 @@ import type { CheckedSpec } from './check-spec.js';
 import { plannedSplits } from './plan-splits.js';
 
 const SCHEME_ACTIONS: Readonly<Record<Step['scheme'], string>> = {
+  auto: 'try the other schemes from cheap to dear under a time budget, and keep the best that is good enough',
   optimized: 'clean the graph up without loss and keep FP32',
   int8_static:
     'clean the graph up, measure activation ranges on the calibration samples, and store weights and activations in INT8',

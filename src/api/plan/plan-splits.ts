@@ -1,11 +1,7 @@
-import type { JobSpec } from '../../contracts/job-spec.js';
 import type { JobPlan } from '../../contracts/plan.js';
+import { calibrationSamples } from '../../datasets/admission/calibration-samples.js';
 import { splitSizes } from '../../datasets/admission/splits.js';
 import type { CheckedSpec } from './check-spec.js';
-
-/** The most that any step calibrates on: every step of a job sees the same splits. */
-const calibrationSamples = ({ steps }: JobSpec): number =>
-  Math.max(0, ...steps.map((step) => (step.scheme === 'int8_static' ? step.calibration.samples : 0)));
 
 /** How the job's samples are kept apart. @throws ServiceError dataset_too_small */
 export function plannedSplits({ spec, dataset }: CheckedSpec): JobPlan['splits'] {

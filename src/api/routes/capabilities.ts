@@ -6,7 +6,7 @@ import {
   MAX_METADATA_PAIRS,
   MAX_STEPS,
   METRICS,
-  SCHEMES,
+  STEP_SCHEMES,
 } from '../../contracts/job-spec.js';
 import { QUANTIZABLE_OPERATORS } from '../../contracts/operators.js';
 import { Capabilities } from '../../contracts/service.js';
@@ -23,7 +23,7 @@ function capabilities(): Capabilities {
   const { version, dependencies } = PACKAGE;
   return {
     object: 'capabilities',
-    schemes: [...SCHEMES],
+    schemes: [...STEP_SCHEMES],
     calibration_methods: [...CALIBRATION_METHODS],
     bias_corrections: [...BIAS_CORRECTIONS],
     metrics: [...METRICS],

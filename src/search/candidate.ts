@@ -1,0 +1,35 @@
+import type { NodeReport, RequirementVerdict } from '../contracts/report.js';
+import type { Recipe } from '../contracts/search-plan.js';
+import type { EvaluatedModel } from '../evaluation/evaluated-model.js';
+import type { Estimate } from '../evaluation/statistics/confidence.js';
+
+/** A recipe carried out: files on disk, and what each node became. */
+export interface MadeModel {
+  readonly files: EvaluatedModel;
+  /** With external data. */
+  readonly bytes: number;
+  readonly nodes: readonly NodeReport[];
+}
+
+/** How good and how fast a candidate is, beside the original. */
+export interface Measurements {
+  readonly metricName: string;
+  readonly metric: number;
+  /** Positive is worse, whatever the metric. */
+  readonly drop: Estimate;
+  readonly speedup: Estimate;
+  /** What the job requires, decided on the selection samples. */
+  readonly requirements: readonly RequirementVerdict[];
+}
+
+/** One rung of the ladder as it was found. */
+export interface Candidate {
+  readonly recipe: Recipe;
+  /** Null when it could not be made, or is the same model as another one. */
+  readonly made: MadeModel | null;
+  readonly measured: Measurements | null;
+  /** Why it cannot be chosen; null when it can. */
+  readonly refused: string | null;
+  /** Refused only for what nobody required: taken when nothing better satisfies the requirements. */
+  readonly satisfiesRequirements: boolean;
+}

@@ -1,0 +1,67 @@
+import { CALIBRATION_METHODS, Calibration, type QuantizeStep, SCHEMES, type Scheme } from '../contracts/job-spec.js';
+import type { Recipe } from '../contracts/search-plan.js';
+
+/** A way to apply a scheme: what it changes in the step that the caller wrote. */
+interface Preset {
+  readonly variant: string;
+  readonly change: Partial<Pick<QuantizeStep, 'only_what_pays' | 'calibration' | 'bias_correction'>>;
+}
+
+const WHAT_PAYS: Preset = { variant: 'only what pays', change: { only_what_pays: true } };
+const EVERYTHING: Preset = { variant: 'everything quantizable', change: { only_what_pays: false } };
+
+/** Schemes worth trying in more than their default way. */
+const PRESETS: Partial<Readonly<Record<Scheme, readonly Preset[]>>> = {
+  int8_dynamic: [WHAT_PAYS, EVERYTHING],
+  int8_static: [
+    WHAT_PAYS,
+    EVERYTHING,
+    { variant: 'only what pays, biases corrected', change: { only_what_pays: true, bias_correction: 'analytic' } },
+  ],
+  int8_weights: [WHAT_PAYS, EVERYTHING],
+};
+const DEFAULT: readonly Preset[] = [{ variant: 'with its defaults', change: {} }];
+
+/** Schemes in the order of what a candidate costs to make; others follow in the order of the contract. */
+const CHEAP_FIRST: readonly Scheme[] = ['optimized', 'int8_dynamic', 'int8_static'];
+
+function presets(scheme: Scheme, step: QuantizeStep): readonly Preset[] {
+  const own = PRESETS[scheme] ?? DEFAULT;
+  if (scheme !== 'int8_static') return own;
+  const otherMethods = CALIBRATION_METHODS.filter((method) => method !== step.calibration.method);
+  return [
+    ...own,
+    ...otherMethods.map((method): Preset => {
+      const calibration = Calibration.parse({ method, samples: step.calibration.samples });
+      return { variant: `${WHAT_PAYS.variant}, ranges by ${method}`, change: { ...WHAT_PAYS.change, calibration } };
+    }),
+  ];
+}
+
+/** The step as a caller would have written it for one scheme: without what only a search reads. */
+function settled(step: QuantizeStep, scheme: Scheme): QuantizeStep {
+  const { objective, schemes, budget_seconds, pin_shapes, plan, ...fields } = step;
+  return { ...fields, scheme, bias_correction: scheme === 'int8_static' ? step.bias_correction : 'none' };
+}
+
+/**
+ * The recipes that a search tries, from cheap to dear: every scheme that the contract has and the step allows, in every preset of its own.
+ * @param pinned whether shapes are pinned; the unpinned clean-up stays on the ladder as what was given up for it
+ */
+export function ladder(step: QuantizeStep, pinned: boolean): Recipe[] {
+  const order = [...CHEAP_FIRST, ...SCHEMES.filter((scheme) => !CHEAP_FIRST.includes(scheme))];
+  const wanted = order.filter((scheme) => SCHEMES.includes(scheme) && (step.schemes?.includes(scheme) ?? true));
+  const recipes = wanted.flatMap((scheme) =>
+    presets(scheme, step).map(({ variant, change }): Recipe => {
+      return {
+        step: { ...settled(step, scheme), ...change },
+        variant: pinned ? `${variant}, shapes pinned` : variant,
+        pin_shapes: pinned,
+        float_nodes: [],
+      };
+    }),
+  );
+  if (!pinned || !wanted.includes('optimized')) return recipes;
+  const [{ variant } = { variant: '' }] = DEFAULT;
+  return [{ step: settled(step, 'optimized'), variant, pin_shapes: false, float_nodes: [] }, ...recipes];
+}

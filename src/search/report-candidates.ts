@@ -1,0 +1,44 @@
+import type { CandidateReport } from '../contracts/report.js';
+import type { Recipe } from '../contracts/search-plan.js';
+import type { Candidate } from './candidate.js';
+import { type Choice, isMeasured } from './choose.js';
+
+/** What is left when nothing else will do. */
+export const LAST_RESORT: Recipe = {
+  step: null,
+  variant: 'unchanged: the last resort',
+  pin_shapes: false,
+  float_nodes: [],
+};
+
+export const nameOf = ({ step, variant }: Recipe): string => `${step?.scheme ?? 'original'} (${variant})`;
+
+/** The line of a report for each candidate, in the order in which they were tried. */
+export function reportCandidates(
+  candidates: readonly Candidate[],
+  { chosen, front, dominatedBy }: Choice,
+): CandidateReport[] {
+  const rows = candidates.map((candidate): CandidateReport => {
+    const { recipe, made, measured, refused } = candidate;
+    const onFront = isMeasured(candidate) && front.includes(candidate);
+    const better = isMeasured(candidate) ? dominatedBy.get(candidate) : undefined;
+    const beaten = better && `no smaller, better or faster than ${nameOf(better.recipe)}`;
+    return {
+      scheme: recipe.step?.scheme ?? 'original',
+      variant: recipe.variant,
+      chosen: candidate === chosen,
+      on_front: onFront,
+      refused: onFront ? null : (beaten ?? refused),
+      bytes: made?.bytes ?? null,
+      metric: measured?.metric ?? null,
+      metric_drop: measured && { value: measured.drop.value, ci95: [...measured.drop.ci95] },
+      speedup: measured?.speedup.value ?? null,
+    };
+  });
+  if (chosen) return rows;
+  const original: CandidateReport = {
+    ...{ scheme: 'original', variant: LAST_RESORT.variant, chosen: true, on_front: true, refused: null },
+    ...{ bytes: null, metric: null, metric_drop: null, speedup: null },
+  };
+  return [...rows, original];
+}

@@ -1,0 +1,107 @@
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { QuantizeStep } from '../../src/contracts/job-spec.js';
+import type { CandidateReport } from '../../src/contracts/report.js';
+import type { Recipe, SearchPlan } from '../../src/contracts/search-plan.js';
+import type { Model } from '../../src/onnx/ir/graph.js';
+import { cpuFacts } from '../../src/platform/cpu.js';
+import { ServiceError } from '../../src/platform/errors.js';
+import type { Measured } from '../../src/search/choose.js';
+import { searchRecipe } from '../../src/search/search-recipe.js';
+import type { ResultFile } from '../protocol.js';
+import type { StepContext } from './step.js';
+import type { TaskSamples } from './task-samples.js';
+import { writeModelFiles } from './written-model.js';
+
+/** How a step's model is to be made, and what a search left behind. */
+export interface SettledRecipe {
+  readonly recipe: Recipe;
+  readonly instructionSets: readonly string[];
+  readonly candidates: readonly CandidateReport[];
+  readonly files: readonly ResultFile[];
+  readonly notes: readonly string[];
+}
+
+const PLAN: ResultFile = { file: 'plan.json', name: 'plan.json', role: 'plan' };
+
+/** A model that was tried, under a name of its own beside the result. One whose weights lie in files beside it is not kept. */
+async function keepCandidate({ made }: Measured, index: number, scratch: string): Promise<ResultFile[]> {
+  if (made.files.external.length > 0) return [];
+  const name = `candidate-${index + 1}.onnx`;
+  await rename(made.files.path, join(scratch, name));
+  return [{ file: name, name, role: 'candidate' }];
+}
+
+/**
+ * Settles how a quantize step is carried out: as it is written, as an earlier plan says, or as a search finds best.
+ * @param until fraction of the step that a search takes
+ * @throws ServiceError invalid_request when the plan is for another model or dataset; what the search throws
+ */
+export async function settleRecipe(
+  context: StepContext,
+  data: TaskSamples,
+  step: QuantizeStep,
+  model: Model,
+  until: number,
+): Promise<SettledRecipe> {
+  const { task, scratch, signal } = context;
+  const { spec, plan } = task;
+  const { instructionSets } = cpuFacts();
+  const nothing = { candidates: [], files: [], notes: [] };
+  if (step.scheme !== 'auto') {
+    return { recipe: { step, variant: '', pin_shapes: false, float_nodes: [] }, instructionSets, ...nothing };
+  }
+  if (plan) {
+    checkPlan(plan, task);
+    const notes = ['Carried out as the plan of an earlier job decided, without a search.'];
+    return { recipe: plan.recipe, instructionSets: plan.instruction_sets, ...nothing, notes };
+  }
+  const { splits, samples, synthetic } = data;
+  const { recipe, candidates, others, notes } = await searchRecipe({
+    step,
+    model,
+    samples,
+    synthetic,
+    calibration: splits.calibration,
+    // Made-up inputs prove nothing, so there is nothing to keep apart.
+    selection: synthetic ? splits.evaluation : splits.selection,
+    cpu: { instructionSets },
+    original: task.original,
+    input: task.input.sha256,
+    batch: samples.batch ?? spec.evaluate.latency.batch,
+    evaluate: spec.evaluate,
+    require: spec.require,
+    seed: spec.seed,
+    threads: task.threads,
+    timeoutSeconds: spec.timeout_seconds,
+    scratch,
+    signal,
+    exclusive: (timed) => context.exclusive(timed),
+    write: writeModelFiles,
+    now: () => performance.now(),
+    progress: (fraction) => context.progress('searching', fraction * until),
+  });
+  const found: SearchPlan = {
+    object: 'plan',
+    version: 1,
+    model: task.input.sha256,
+    dataset: task.dataset?.sha256 ?? null,
+    seed: spec.seed,
+    instruction_sets: [...instructionSets],
+    recipe,
+    candidates: [...candidates],
+  };
+  await writeFile(join(scratch, PLAN.file), JSON.stringify(found, null, 2));
+  const kept: ResultFile[] = [];
+  for (const [index, other] of others.entries()) kept.push(...(await keepCandidate(other, index, scratch)));
+  return { recipe, instructionSets, candidates, files: [...kept, PLAN], notes };
+}
+
+function checkPlan(plan: SearchPlan, { input, dataset }: StepContext['task']): void {
+  const other = plan.model !== input.sha256 ? 'model' : plan.dataset !== (dataset?.sha256 ?? null) ? 'dataset' : null;
+  if (other === null) return;
+  throw new ServiceError('invalid_request', `The plan was made for another ${other}.`, {
+    phase: 'opening',
+    hint: 'Leave "plan" out to search anew.',
+  });
+}
