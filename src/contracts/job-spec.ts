@@ -104,7 +104,12 @@ const QuantizeFields = z.strictObject({
     .enum(OBJECTIVES)
     .optional()
     .meta({ description: `auto: what to look for; default ${SEARCH_DEFAULTS.objective}.` }),
-  schemes: z.array(z.enum(SCHEMES)).min(1).max(SCHEMES.length).optional().meta({ description: 'auto: try only these.' }),
+  schemes: z
+    .array(z.enum(SCHEMES))
+    .min(1)
+    .max(SCHEMES.length)
+    .optional()
+    .meta({ description: 'auto: try only these.' }),
   budget_seconds: z
     .int()
     .min(1)
@@ -129,7 +134,10 @@ function strayFields(step: z.infer<typeof QuantizeFields>): { field: string; mes
     return { field, message: 'belongs to the scheme "auto" only' };
   });
   if (step.bias_correction === 'none' || step.scheme === 'int8_static') return stray;
-  return [...stray, { field: 'bias_correction', message: 'only int8_static has calibrated inputs to correct a bias by' }];
+  return [
+    ...stray,
+    { field: 'bias_correction', message: 'only int8_static has calibrated inputs to correct a bias by' },
+  ];
 }
 
 export const QuantizeStep = QuantizeFields.superRefine((step, context) => {

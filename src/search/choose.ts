@@ -39,7 +39,8 @@ const SAME_SIZE = 0.01;
 /** Among the best for the objective, as far as measuring can tell them apart, the best in the other one. */
 const BEST: Readonly<Record<Objective, (front: readonly Measured[]) => Measured | null>> = {
   latency(front) {
-    const fastest = least(front, ({ measured }) => -measured.speedup.value);
+    // By what is certain: a wide interval around a large value is noise.
+    const fastest = least(front, ({ measured }) => -measured.speedup.ci95[0]);
     const [atLeast = 0] = fastest?.measured.speedup.ci95 ?? [];
     return least(
       front.filter(({ measured }) => measured.speedup.value >= atLeast),

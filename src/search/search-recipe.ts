@@ -42,7 +42,7 @@ async function pinningHelps(options: RecipeSearchOptions): Promise<{ helps: bool
     return { helps: changes > 0, notes: changes > 0 ? [] : ['Shapes were not pinned: nothing depends on them.'] };
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
-    return { helps: false, notes: [`Shapes were not pinned: ${error.message}`] };
+    return { helps: false, notes: [`Shapes were not pinned: ${error.detail}`] };
   }
 }
 

@@ -83,7 +83,7 @@ export class Search {
       return await work();
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
-      this.#refuse(recipe, error.message);
+      this.#refuse(recipe, error.detail);
       return null;
     }
   }

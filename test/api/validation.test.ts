@@ -56,7 +56,7 @@ const SPECS: readonly (readonly [string, unknown, readonly (readonly [string, st
       [
         '/steps/0/scheme',
         'invalid_value',
-        /one of "optimized", "int8_static", "int8_dynamic", "int8_weights", "int4_weights", "fp16_weights", got "int7"/,
+        /one of "optimized", "int8_static", "int8_dynamic", "int8_weights", "int4_weights", "fp16_weights", "auto", got "int7"/,
       ],
     ],
   ],

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { CALIBRATION_METHODS, QuantizeStep, SCHEMES } from '../../src/contracts/job-spec.js';
+import type { NodeReport } from '../../src/contracts/report.js';
+import type { Recipe } from '../../src/contracts/search-plan.js';
+import { ServiceError } from '../../src/platform/errors.js';
+import type { MadeModel, Measurements } from '../../src/search/candidate.js';
+import { ladder } from '../../src/search/ladder.js';
+import { Search, type SearchOptions, type Workshop } from '../../src/search/search.js';
+import { madeModel, measurements, recipe } from './fixtures.js';
+
+const integerNode = (name: string, sqnr_db: number | null): NodeReport => ({
+  ...{ name, op_type: 'Conv', integer: true, sqnr_db, exact_everywhere: true },
+});
+
+/** A workshop whose models and numbers are made up, on a clock that moves by `seconds` per model. */
+function workshop(
+  numbers: (recipe: Recipe) => Measurements,
+  options: { seconds?: number; make?: (recipe: Recipe) => MadeModel } = {},
+): Workshop & { discarded: string[]; made: string[] } {
+  let elapsed = 0;
+  const recipes = new Map<MadeModel, Recipe>();
+  const of = (made: MadeModel) => numbers(recipes.get(made) as Recipe);
+  const discarded: string[] = [];
+  const names: string[] = [];
+  return {
+    discarded,
+    made: names,
+    make: async (wanted) => {
+      elapsed += options.seconds ?? 1;
+      names.push(wanted.variant);
+      const made = options.make?.(wanted) ?? madeModel(wanted.variant, 100);
+      recipes.set(made, wanted);
+      return made;
+    },
+    score: async (made) => of(made),
+    time: async (made) => of(made),
+    discard: async (made) => void discarded.push(made.files.sha256),
+    elapsedSeconds: () => elapsed,
+  };
+}
+
+const search = (recipes: readonly Recipe[], shop: Workshop, options: Partial<SearchOptions> = {}) =>
+  new Search({
+    ...{ recipes, workshop: shop, require: undefined, budgetSeconds: 100, original: 'original' },
+    ...{ signal: new AbortController().signal, progress: () => {} },
+    ...options,
+  }).run();
+
+describe('the ladder', () => {
+  const step = QuantizeStep.parse({ type: 'quantize', scheme: 'auto', exclude: ['head'], objective: 'size' });
+
+  test('holds every scheme and calibration method of the contract, cheap ones first, with what the caller wrote', () => {
+    const rungs = ladder(step, false);
+    assert.equal(rungs[0]?.step?.scheme, 'optimized');
+    assert.deepEqual(new Set(rungs.map((rung) => rung.step?.scheme)), new Set(SCHEMES));
+    const methods = rungs.flatMap((rung) =>
+      rung.step?.scheme === 'int8_static' ? [rung.step.calibration.method] : [],
+    );
+    assert.deepEqual(new Set(methods), new Set(CALIBRATION_METHODS));
+    for (const rung of rungs) {
+      assert.deepEqual(rung.step?.exclude, ['head']);
+      assert.deepEqual(QuantizeStep.parse(rung.step), rung.step);
+    }
+  });
+
+  test('only what the caller allows; pinned when shapes are, beside the clean-up that is not', () => {
+    const rungs = ladder({ ...step, schemes: ['optimized', 'int8_dynamic'] }, true);
+    assert.deepEqual(new Set(rungs.map((rung) => rung.step?.scheme)), new Set(['optimized', 'int8_dynamic']));
+    assert.equal(rungs.filter(({ pin_shapes }) => !pin_shapes).length, 1);
+  });
+});
+
+describe('a search', () => {
+  test('stops at the budget and says so', async () => {
+    const shop = workshop(() => measurements(1.5, 0), { seconds: 40 });
+    const found = await search(
+      ['a', 'b', 'c', 'd'].map((name) => recipe(name)),
+      shop,
+    );
+    assert.deepEqual(shop.made, ['a', 'b']);
+    assert.match(found[3]?.refused ?? '', /not tried: the budget of 100 s is used up/);
+  });
+
+  test('a recipe that cannot be carried out gives its reason; a mistake of ours is thrown', async () => {
+    const refusing = (error: Error) =>
+      workshop(() => measurements(1.5, 0), {
+        make: () => {
+          throw error;
+        },
+      });
+    const [found] = await search([recipe('a')], refusing(new ServiceError('nothing_to_quantize', 'Nothing is left.')));
+    assert.equal(found?.refused, 'Nothing is left.');
+    await assert.rejects(search([recipe('a')], refusing(new TypeError('mistake'))), TypeError);
+  });
+
+  test('the same bytes are measured once, and the original is no candidate', async () => {
+    const shop = workshop(() => measurements(1.5, 0), {
+      make: ({ variant }) => madeModel(variant === 'c' ? 'original' : 'same', 100),
+    });
+    const found = await search(
+      ['a', 'b', 'c'].map((name) => recipe(name)),
+      shop,
+    );
+    assert.deepEqual(
+      found.map(({ refused }) => refused),
+      [null, 'the same model as int8_static (a)', 'the same model as the original'],
+    );
+  });
+
+  const nodes = [integerNode('fine', 40), integerNode('worst', 3), integerNode('dead', null), integerNode('bad', 10)];
+  const without = ({ float_nodes, variant }: Recipe) =>
+    madeModel(
+      `${variant}${float_nodes}`,
+      100 + float_nodes.length,
+      nodes.filter(({ name }) => !float_nodes.includes(name)),
+    );
+
+  test('the worst nodes are put back to float until the metric holds', async () => {
+    const shop = workshop(({ float_nodes }) => measurements(1.5, float_nodes.includes('bad') ? 0 : 0.1), {
+      make: without,
+    });
+    const found = await search([recipe('a')], shop);
+    assert.deepEqual(
+      found.map(({ recipe: { float_nodes } }) => float_nodes),
+      [[], ['worst', 'bad', 'fine']],
+    );
+    assert.match(found[0]?.refused ?? '', /loses/);
+    assert.equal(found[1]?.refused, null);
+    assert.match(found[1]?.recipe.variant ?? '', /3 nodes put back to float/);
+  });
+
+  test('in vain when nothing is left, and not at all for what is slower anyway', async () => {
+    const losing = workshop(() => measurements(1.5, 0.1), { make: without });
+    assert.equal((await search([recipe('a')], losing)).length, 1);
+    assert.equal(losing.made.length, 4, 'one, then 1, 3 and 4 nodes back in float');
+    const slow = workshop(() => measurements(0.5, 0.1), { make: without });
+    await search([recipe('a')], slow);
+    assert.equal(slow.made.length, 1);
+  });
+
+  test('files of what is beaten go at once', async () => {
+    const shop = workshop(({ variant }) => measurements(variant === 'a' ? 1.1 : 1.5, 0));
+    await search([recipe('a'), recipe('b')], shop);
+    assert.deepEqual(shop.discarded, ['a']);
+  });
+});
