@@ -4,6 +4,7 @@ import { ServiceError } from '../platform/errors.js';
 import { metricDrop, metricEstimate } from './compare-scores.js';
 import { type EvaluatedModel, withModels } from './evaluated-model.js';
 import type { Metric } from './metrics/metric.js';
+import { nearChance } from './near-chance.js';
 import { planMetric } from './plan-metric.js';
 import type { SampledEstimate } from './requirements.js';
 import { scoreModels } from './score-models.js';
@@ -61,15 +62,16 @@ export async function measureMetric(task: {
       progress: task.progress,
     });
     const { metric } = plan;
+    const own =
+      metric.comparedWith === 'original'
+        ? certain(metric.perfect, indices.length)
+        : metricEstimate(metric, scores.original);
     return {
       metric,
-      original:
-        metric.comparedWith === 'original'
-          ? certain(metric.perfect, indices.length)
-          : metricEstimate(metric, scores.original),
+      original: own,
       result: metricEstimate(metric, scores.result),
       drop: sameFile(task.original, task.result) ? certain(0, indices.length) : metricDrop(metric, scores),
-      notes: plan.notes,
+      notes: [...plan.notes, ...nearChance(metric.name, own, plan.classes)],
     };
   });
 }

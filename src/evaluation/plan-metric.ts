@@ -9,6 +9,8 @@ export interface MetricPlan {
   readonly metric: Metric;
   /** Name of the output that is scored. */
   readonly output: string;
+  /** Length of its last axis, the number of classes of a classifier; null when it is not fixed. */
+  readonly classes: number | null;
   readonly notes: readonly string[];
 }
 
@@ -34,12 +36,14 @@ export function planMetric(
   const output =
     (evaluate.output === undefined ? outputs[0] : outputs.find(({ name }) => name === evaluate.output)) ??
     refuse('/evaluate/output', `The model has no output "${evaluate.output ?? ''}".`);
+  const last = output.shape?.at(-1);
+  const classes = typeof last === 'number' ? last : null;
   const wanted = evaluate.metric === undefined ? undefined : METRIC_TABLE[evaluate.metric];
   if (wanted?.comparedWith === 'labels' && labels === null) {
     if (!synthetic) refuse('/evaluate/metric', `${wanted.name} needs labels, and the dataset has none.`);
     const metric = METRIC_TABLE[chooseMetric(output, null)];
     const notes = [`${wanted.name} needs labels, and there is no dataset: ${metric.name} is given instead.`];
-    return { metric, output: output.name, notes };
+    return { metric, output: output.name, classes, notes };
   }
-  return { metric: wanted ?? METRIC_TABLE[chooseMetric(output, labels)], output: output.name, notes: [] };
+  return { metric: wanted ?? METRIC_TABLE[chooseMetric(output, labels)], output: output.name, classes, notes: [] };
 }

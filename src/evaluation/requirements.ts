@@ -64,7 +64,9 @@ function verdictOn(name: BoundName, bound: number, evidence: Evidence): Requirem
   if (!('intervalAt' in estimate)) return { ...row, reason: 'timing_noise' };
   const decided = (interval: Interval) => decide(interval, direction, bound) !== 'undecided';
   const needed = samplesNeeded(estimate.samples, (n) => estimate.intervalAt(n), decided);
-  return { ...row, reason: 'too_few_samples', ...(needed !== undefined && { samples_needed: needed }) };
+  return needed === undefined
+    ? { ...row, reason: 'on_the_bound' }
+    : { ...row, reason: 'too_few_samples', samples_needed: needed };
 }
 
 /** Every bound that a job states, in the order of its schema, each with its evidence. */

@@ -91,7 +91,7 @@ export function decideNodes(context: DecisionContext): Map<Node, Decision> {
         node,
         arithmeticOf(node),
         context,
-        `Integer arithmetic would be slower on this CPU: about ${speed}x of FP32's speed.`,
+        `Integer arithmetic would be slower: estimated ${speed}x of FP32's speed from a table for this class of CPU.`,
       ),
     );
   }

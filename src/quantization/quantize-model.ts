@@ -155,7 +155,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     }),
     integer_nodes: integer,
     float_nodes: decisions.length - integer,
-    notes: notesOn(scheme),
+    notes: notesOn(step, scheme),
     nodes: reportNodes(scheme.plan, scheme.integerWeights, sqnr),
   };
 }
@@ -174,21 +174,27 @@ function refuseUnchanged({ plan }: Scheme): void {
   );
 }
 
-function notesOn({ plan }: Scheme): string[] {
+/** What each treatment of a node that stays in float makes of its weights. */
+const STORED_AS = { stored: 'INT8', stored4: 'INT4', stored16: 'FP16' } as const;
+
+function notesOn({ scheme, only_what_pays }: SettledStep, { plan }: Scheme): string[] {
   const decisions = [...plan.decisions.values()];
   const notes: string[] = [];
-  const halves = decisions.some(({ treatment }) => treatment === 'stored16');
-  if (halves) notes.push('FP16 saves bytes, not time: everything runs in FP32.');
-  else if (!decisions.some(runsInInteger))
-    notes.push('No node runs in integer: on this CPU none would be faster for it.');
-  for (const [treatment, format] of [
-    ['stored', 'INT8'],
-    ['stored4', 'INT4'],
-    ['stored16', 'FP16'],
-  ]) {
+  if (decisions.some(({ treatment }) => treatment === 'stored16')) {
+    notes.push('FP16 saves bytes, not time: everything runs in FP32.');
+  } else if (!decisions.some(runsInInteger)) {
+    const integer = scheme.startsWith('int8') ? 'INT8' : 'integer';
+    const why = only_what_pays ? `on this CPU no node would be faster in ${integer}` : `no node can run in ${integer}`;
+    const format = decisions.some(({ treatment }) => treatment === 'stored4') ? 'fewer bits' : 'INT8';
+    notes.push(
+      `${scheme} was asked for: ${why}, so the arithmetic stays FP32 and only the weights are stored in ${format}.`,
+    );
+  }
+  for (const [treatment, format] of Object.entries(STORED_AS)) {
     const stored = decisions.filter((decision) => decision.treatment === treatment).length;
     if (stored === 0) continue;
-    notes.push(`${stored} nodes run in float, with weights stored in ${format} that unfold when the model is loaded.`);
+    const nodes = stored === 1 ? '1 node runs' : `${stored} nodes run`;
+    notes.push(`${nodes} in float, with weights stored in ${format} that unfold when the model is loaded.`);
   }
   return notes;
 }

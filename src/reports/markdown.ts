@@ -11,12 +11,18 @@ export function escapeText(text: string): string {
   const characters = [...text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim()];
   const shown = characters.length > MAX_TEXT ? `${characters.slice(0, MAX_TEXT).join('')}…` : characters.join('');
   return shown
-    .replace(/[\\`*_{}[\]#|!~:@$]/g, '\\$&')
+    .replace(/[\\`*[\]#|!~@$]|(?<!\w)_|_(?!\w)|:(?=\S)/g, '\\$&')
     .replace(/[&<>]/g, (character) => ENTITIES[character] as string)
     .replace(/^([-+=])/, '\\$1')
     .replace(/^(\d+)([.)])/, '$1\\$2')
     .replace(/www\./gi, (match) => `${match.slice(0, -1)}\\.`);
 }
+
+/** Text that a code span shows as it is, in a table too. */
+const PLAIN = /^[\w./:+-]{1,300}$/;
+
+/** A name as code where nothing in it could end the span, as escaped text otherwise. */
+export const code = (name: string): string => (PLAIN.test(name) ? `\`${name}\`` : escapeText(name));
 
 /** A table; cells are Markdown already. Empty without rows. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {

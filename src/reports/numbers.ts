@@ -21,3 +21,6 @@ export function bytes(count: number): string {
 }
 
 export const milliseconds = (value: number): string => `${number(value)} ms`;
+
+/** A count with its noun, such as "1 node" and "2 nodes". */
+export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -115,6 +115,18 @@ describe('evaluateModels', () => {
     assert.match(evaluation.notes.join(' '), /not with labels/);
   });
 
+  it('says when the original only guesses: the data is prepared wrongly', async () => {
+    const original = await scaled('guesses', GOOD);
+    const notesWith = async (given: number[][], count: number) => {
+      const samples = arraySamples(rows(count), { labels: given });
+      return (await evaluateModels(options({ original, result: original, samples, indices: all(count) }))).notes;
+    };
+    const shifted = labels(40).map(([label = 0], i) => [i % 4 === 0 ? label : (label + 1) % CLASSES]);
+    assert.match((await notesWith(shifted, 40)).join(' '), /4 classes.*check scale, offset, layout and labels/);
+    assert.deepEqual(await notesWith(labels(40), 40), []);
+    assert.deepEqual(await notesWith(shifted.slice(0, 8), 8), [], 'too few samples to say');
+  });
+
   it('decides nothing about a metric on synthetic samples', async () => {
     const original = await scaled('synthetic', GOOD);
     const evaluation = await evaluateModels(

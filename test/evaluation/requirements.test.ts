@@ -83,6 +83,14 @@ describe('decideRequirements', () => {
     assert.ok(Math.abs((row?.samples_needed ?? 0) - 381) <= 1, `${row?.samples_needed}`);
   });
 
+  it('a value that sits on its bound needs no number of samples: none would do', () => {
+    for (const distance of [0, 1e-6]) {
+      const metricDrop = sampled(0.01 + distance, 0.002 + distance, 0.018 + distance);
+      const [row] = decideRequirements(require({ max_metric_drop: 0.01 }), { ...EVIDENCE, metricDrop });
+      assert.deepEqual([row?.verdict, row?.reason, row?.samples_needed], ['undecided', 'on_the_bound', undefined]);
+    }
+  });
+
   it('an error must not exceed its bound', () => {
     const error = { ...EVIDENCE, higherIsBetter: false, metric: sampled(0.01, 0.008, 0.012) };
     const verdicts = [0.02, 0.005].map(

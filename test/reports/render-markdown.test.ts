@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Report } from '../../src/contracts/report.js';
-import { renderMarkdown } from '../../src/reports/render-markdown.js';
+import { renderMarkdown as render } from '../../src/reports/render-markdown.js';
+import { missedRequirements } from '../../src/reports/requirement-words.js';
 import { sampleReport } from './sample-report.js';
+
+const CREATED = new Date('2026-03-04T05:06:07.000Z');
+const renderMarkdown = (report: Report) => render(report, CREATED);
 
 /** The cells of the first table row whose first cell is `name`. */
 function row(markdown: string, name: string): string[] {
@@ -25,21 +29,78 @@ describe('renderMarkdown', () => {
 
   it('shows each requirement with bound, value, interval and what would decide it', () => {
     const markdown = renderMarkdown(sampleReport());
-    assert.deepEqual(row(markdown, 'max\\_metric\\_drop'), [
-      'max\\_metric\\_drop',
+    assert.deepEqual(row(markdown, '`max_metric_drop`'), [
+      '`max_metric_drop`',
       '0.01',
       '0.002',
       '-0.004 to 0.013',
       '**undecided**',
-      'too\\_few\\_samples; about 1234 samples would decide',
+      '600 samples cannot decide; about 1234 would',
     ]);
-    assert.deepEqual(row(markdown, 'max\\_size\\_ratio').slice(1, 5), ['0.5', '0.295', 'exact', '**met**']);
+    assert.deepEqual(row(markdown, '`max_size_ratio`').slice(1, 5), ['0.5', '0.295', 'exact', '**met**']);
+  });
+
+  it('says in its first paragraph what the steps have to say, and keeps other notes in its head', () => {
+    const asked = 'int8_static was asked for: nothing runs in INT8.';
+    const [stage] = sampleReport().stages;
+    assert.ok(stage);
+    const report = sampleReport({ stages: [{ ...stage, notes: [asked] }], notes: [asked, 'Check the labels.'] });
+    const [title, first, , ...others] = renderMarkdown(report).split('\n\n');
+    assert.match(title ?? '', /^# /);
+    assert.ok(first?.endsWith(asked));
+    assert.equal(others[0], '- Check the labels.');
+    assert.match(
+      others[1] ?? '',
+      /^Job `job_\w+` of 2026-03-04T05:06:07\.000Z\. Model `sha256:a{64}`, result `sha256:b{64}`\.$/,
+    );
+  });
+
+  it('says that samples were made up, and shows nothing for what was not measured', () => {
+    const markdown = renderMarkdown(
+      sampleReport({
+        splits: { evaluation: { samples: 64, source: 'synthetic' } },
+        requirements: [
+          { name: 'min_metric', bound: 0.9, value: null, ci95: null, verdict: 'undecided', reason: 'no_dataset' },
+        ],
+      }),
+    );
+    assert.match(markdown, /on 600 synthetic samples\./);
+    assert.deepEqual(row(markdown, '`min_metric`').slice(2, 4), ['—', '—']);
+  });
+
+  it('tells what was missed from what is only undecided', () => {
+    const drop = sampleReport().requirements[0];
+    assert.ok(drop);
+    const noise = { name: 'min_speedup', bound: 1, value: 1.00412345, ci95: [0.98, 1.02] as [number, number] };
+    const strict = sampleReport({
+      verdict: 'not_met',
+      requirements: [drop, { ...noise, verdict: 'undecided', reason: 'timing_noise' }],
+    });
+    assert.equal(
+      missedRequirements(strict),
+      'Undecided, which "strict" counts as not met: max_metric_drop 0.01 (measured 0.002, -0.004 to 0.013): 600 samples cannot decide; about 1234 would; ' +
+        'min_speedup 1 (measured 1.004, 0.98 to 1.02): the bound lies within the noise of timing: take more runs (evaluate.latency.runs), or a bound slightly lower.',
+    );
+    assert.match(renderMarkdown(strict), /^# Not met: the evidence does not suffice/);
+    const missed = sampleReport({ verdict: 'not_met', requirements: [{ ...noise, bound: 2, verdict: 'not_met' }] });
+    assert.equal(
+      missedRequirements(missed),
+      'The result misses what the job requires: min_speedup 2 (measured 1.004, 0.98 to 1.02).',
+    );
+  });
+
+  it('groups the nodes that stay in float for one reason', () => {
+    const node = sampleReport().nodes[1] as Report['nodes'][number];
+    const nodes = Array.from({ length: 12 }, (_, i) => ({ ...node, name: `d${i}` }));
+    const cells = row(renderMarkdown(sampleReport({ nodes })), 'depthwise');
+    assert.deepEqual(cells.slice(1, 3), ['12', '`Conv`']);
+    assert.match(cells[4] ?? '', /^`d0`, .*`d7` and 4 more$/);
   });
 
   it('compares original and result in size, metric and latency', () => {
     const markdown = renderMarkdown(sampleReport());
     assert.deepEqual(row(markdown, 'size'), ['size', '578.97 kB', '171.00 kB']);
-    assert.deepEqual(row(markdown, 'top1'), ['top1', '0.9917 (0.98 to 0.9965)', '0.9897 (0.977 to 0.9955)']);
+    assert.deepEqual(row(markdown, '`top1`'), ['`top1`', '0.9917 (0.98 to 0.9965)', '0.9897 (0.977 to 0.9955)']);
     assert.deepEqual(row(markdown, 'latency, p90'), ['latency, p90', '0.6 ms', '0.44 ms']);
     assert.deepEqual(row(markdown, 'lossless clean-up'), ['lossless clean-up', '1.2 (1.18 to 1.22)']);
   });
@@ -47,12 +108,12 @@ describe('renderMarkdown', () => {
   it('tells of every step, node, candidate, note and of the machine', () => {
     const markdown = renderMarkdown(sampleReport());
     for (const text of [
-      'int8\\_static',
-      'Calibrated by mean\\_minmax on 200 samples, 54 tensors.',
-      '1 of 2 nodes run in integer kernels.',
+      '### quantize `int8_static`',
+      'Calibrated by `mean_minmax` on 200 samples, 54 tensors.',
+      '1 of 2 nodes runs in integer kernels.',
       'may saturate without VNNI',
       'depthwise',
-      'slower than the original\\: 0.81x',
+      'slower than the original: 0.81x',
       '- A note.',
       '- CPU: AMD EPYC (avx2)',
       '600 evaluation samples (seeded)',
@@ -66,7 +127,7 @@ describe('renderMarkdown', () => {
     const node = sampleReport().nodes[0] as Report['nodes'][number];
     const nodes = Array.from({ length: 450 }, (_, i) => ({ ...node, name: `n${i}` }));
     const markdown = renderMarkdown(sampleReport({ nodes }));
-    assert.ok(markdown.includes('| n199 |') && !markdown.includes('| n200 |'));
+    assert.ok(markdown.includes('| `n199` |') && !markdown.includes('n200'));
     assert.ok(markdown.includes('250 more nodes'));
   });
 
@@ -82,8 +143,9 @@ describe('renderMarkdown', () => {
       ),
     );
     assert.ok(line.startsWith('| &lt;img'));
-    assert.equal(line.split(' | ').length, 6, 'the cell does not split');
-    assert.doesNotMatch(line, /[<>\u202E]|(?<!\\)[[\]`*!#]|(?<!\\):\/\/|www\./);
+    assert.equal(line.split(' | ').length, 5, 'the cell does not split');
+    const cell = line.split(' | ')[0] ?? '';
+    assert.doesNotMatch(cell, /[<>\u202E]|(?<!\\)[[\]`*!#]|(?<!\\):\/\/|www\./);
   });
 
   it('keeps a specification inside its fence', () => {

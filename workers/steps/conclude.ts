@@ -1,5 +1,6 @@
 import type { CandidateReport, NodeReport, Report, StageReport } from '../../src/contracts/report.js';
 import { evaluateModels } from '../../src/evaluation/evaluate-models.js';
+import { missedRequirements } from '../../src/reports/requirement-words.js';
 import { LOG_FILE } from '../engine/log.js';
 import { jobError } from '../failure.js';
 import type { EngineResult, ModelFiles, ResultFile } from '../protocol.js';
@@ -21,13 +22,6 @@ export interface Made {
 
 const LOG: ResultFile = { file: LOG_FILE, name: LOG_FILE, role: 'log' };
 
-/** Names the requirements that were missed, with what was found. */
-function missed(report: Report): string {
-  const rows = report.requirements.filter(({ verdict }) => verdict !== 'met');
-  const parts = rows.map(({ name, bound, value, verdict }) => `${name} ${bound}: ${value ?? 'unknown'}, ${verdict}`);
-  return `The result misses what the job requires (${parts.join('; ')}).`;
-}
-
 /**
  * The result of a step. Before the last step that is its model; the last one is evaluated, and a model that misses a requirement
  * is only offered as a candidate.
@@ -48,7 +42,7 @@ export async function conclude(
   if (report.verdict !== 'not_met') {
     return { files: [...resultFiles(model, 'model'), ...made.files, LOG], stage, report, error: null };
   }
-  const error = jobError('requirements_not_met', missed(report), {
+  const error = jobError('requirements_not_met', missedRequirements(report), {
     phase: 'evaluating',
     hint: 'The report holds the evidence, and the model is kept as an artifact of role candidate.',
   });
@@ -76,11 +70,13 @@ async function evaluate(context: StepContext, data: TaskSamples, made: Made, fro
     signal,
     progress: (phase, fraction) => progress(phase, phases[phase] + (fraction * (1 - from)) / 2),
   });
+  const stages = [...task.stages, made.stage];
   return {
     object: 'report',
     job: task.job as Report['job'],
     ...evaluation,
-    stages: [...task.stages, made.stage],
+    stages,
+    notes: [...stages.flatMap(({ notes }) => notes), ...data.notes, ...evaluation.notes],
     nodes: [...made.nodes],
     candidates: [...made.candidates],
     splits: data.described,

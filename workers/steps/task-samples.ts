@@ -3,6 +3,7 @@ import type { Report } from '../../src/contracts/report.js';
 import { calibrationSamples } from '../../src/datasets/admission/calibration-samples.js';
 import { matchDataset } from '../../src/datasets/admission/match.js';
 import { planSplits } from '../../src/datasets/admission/splits.js';
+import { unscaledArrays } from '../../src/datasets/admission/unscaled.js';
 import { openSamples } from '../../src/datasets/open-samples.js';
 import type { Samples } from '../../src/datasets/samples.js';
 import { syntheticSamples } from '../../src/datasets/synthetic.js';
@@ -19,6 +20,8 @@ export interface TaskSamples {
   readonly synthetic: boolean;
   /** Of each split that is not empty: how large, and where from. */
   readonly described: Report['splits'];
+  /** What looks wrong about how they feed the model. */
+  readonly notes: readonly string[];
 }
 
 function describe(splits: TaskSamples['splits'], source: Report['splits'][string]['source']): Report['splits'] {
@@ -36,11 +39,12 @@ export async function openTaskSamples({ task, scratch, signal }: StepContext): P
     const samples = syntheticSamples(inspection.inputs, SYNTHETIC_SAMPLES, spec.seed, spec.evaluate.latency.shapes);
     const all = Array.from({ length: samples.count }, (_, index) => index);
     const splits = { calibration: [], training: [], selection: [], evaluation: all };
-    return { samples, splits, synthetic: true, described: describe(splits, 'synthetic') };
+    return { samples, splits, synthetic: true, described: describe(splits, 'synthetic'), notes: [] };
   }
   const wanted = { calibration: calibrationSamples(spec), evaluation: spec.evaluate.samples };
   const match = matchDataset(inspection.inputs, dataset.inspection, dataset.manifest);
   const splits = planSplits(dataset.inspection.samples, dataset.manifest, wanted, spec.seed);
   const samples = await openSamples(dataset, match, inspection.inputs, scratch, signal);
-  return { samples, splits, synthetic: false, described: describe(splits, splits.source) };
+  const notes = unscaledArrays(inspection.inputs, dataset.inspection, match);
+  return { samples, splits, synthetic: false, described: describe(splits, splits.source), notes };
 }

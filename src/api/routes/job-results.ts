@@ -51,7 +51,7 @@ export async function jobResultRoutes(app: App, { services }: { readonly service
       return reply
         .type(`${MARKDOWN}; charset=utf-8`)
         .serializer(String)
-        .send(renderMarkdown(job.report) as never);
+        .send(renderMarkdown(job.report, job.created_at) as never);
     },
   );
   app.get(

@@ -1,11 +1,11 @@
 import type { Interval } from './confidence.js';
 
-/** Nobody evaluates more; above it the answer is that the difference is too small to ever show. */
-const MAX_SAMPLES = 100_000_000;
+/** No job evaluates more samples (see evaluate.samples); above it the value lies so near the bound that no number of them helps. */
+const MAX_SAMPLES = 1_000_000;
 
 /**
  * About how many samples would decide: the fewest, above `from`, at which the interval is decided when what was seen so far goes on in
- * the same proportions. Undefined when even a hundred million would not.
+ * the same proportions. Undefined when even MAX_SAMPLES would not.
  * @param intervalAt the interval that `n` such samples would give; it narrows as n grows.
  */
 export function samplesNeeded(
@@ -17,8 +17,8 @@ export function samplesNeeded(
   let high = from;
   do {
     low = high;
-    high *= 2;
-    if (high > MAX_SAMPLES) return undefined;
+    if (low >= MAX_SAMPLES) return undefined;
+    high = Math.min(high * 2, MAX_SAMPLES);
   } while (!decided(intervalAt(high)));
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
