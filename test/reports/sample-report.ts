@@ -60,10 +60,13 @@ export function sampleReport(changes: Partial<Report> = {}): Report {
     candidates: [
       {
         scheme: 'int8_dynamic',
+        variant: 'as it is',
+        chosen: false,
         on_front: false,
         refused: 'slower than the original: 0.81x',
         bytes: 1,
         metric: 0.99,
+        metric_drop: null,
         speedup: 0.81,
       },
     ],
