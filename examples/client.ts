@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
@@ -6,6 +7,10 @@ import type { Artifact, Job } from '../src/contracts/job.js';
 import type { Model } from '../src/contracts/model.js';
 import type { Problem } from '../src/contracts/problem.js';
 import type { Report } from '../src/contracts/report.js';
+
+/** Too many requests, and a part of the service that is away or busy: both pass. */
+const RETRYABLE: ReadonlySet<number> = new Set([429, 503]);
+const MOST_TRIES = 20;
 
 /** A caller of the HTTP contract, as a platform would write it: fetch and nothing else. */
 export class Client {
@@ -43,11 +48,19 @@ export class Client {
     );
   }
 
+  async job(id: string): Promise<Job> {
+    return this.#json(await this.#call(`/v1/jobs/${id}`));
+  }
+
+  async cancel(id: string): Promise<Job> {
+    return this.#json(await this.#call(`/v1/jobs/${id}/cancel`, { method: 'POST' }));
+  }
+
   /** Polls until the job is done, telling `onProgress` what it is doing. */
   async waitFor(id: string, onProgress: (job: Job) => void): Promise<Job> {
     const POLL_MS = 500;
     for (;;) {
-      const job: Job = await this.#json(await this.#call(`/v1/jobs/${id}`));
+      const job = await this.job(id);
       onProgress(job);
       if (job.done) return job;
       await sleep(POLL_MS);
@@ -70,7 +83,13 @@ export class Client {
   async #call(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
     if (this.key) headers.set('authorization', `Bearer ${this.key}`);
-    const response = await fetch(new URL(path, this.base), { ...init, headers });
+    // Uploads of equal content are one object, and a job is named by a key: a request that was not answered is safe to repeat.
+    if (path === '/v1/jobs' && init.method === 'POST') headers.set('idempotency-key', randomUUID());
+    let response = await fetch(new URL(path, this.base), { ...init, headers });
+    for (let tries = 1; RETRYABLE.has(response.status) && tries < MOST_TRIES; tries++) {
+      await sleep(1000 * Number(response.headers.get('retry-after') ?? 1));
+      response = await fetch(new URL(path, this.base), { ...init, headers });
+    }
     if (response.ok) return response;
     const problem = (await response.json()) as Problem;
     throw new Error(

@@ -34,6 +34,8 @@ export const EngineTask = z.object({
   /** The model before this step: the original for the first. */
   input: ModelFiles,
   inspection: ModelInspection,
+  /** The uploaded student of a distill step; null for a template or another step. */
+  student: ModelFiles.nullable(),
   dataset: z
     .object({ path: z.string(), sha256: z.string(), manifest: DatasetManifest, inspection: DatasetInspection })
     .nullable(),
@@ -94,3 +96,6 @@ export const SupervisorMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('abort'), reason: z.enum(['cancelled', 'timeout', 'shutdown']) }),
 ]);
 export type SupervisorMessage = z.infer<typeof SupervisorMessage>;
+
+/** Name in the scratch folder of the checkpoint of a training run, which outlives the attempt. */
+export const checkpointFile = (step: number, run: string): string => `checkpoint-${step}-${run}.bin`;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ModelId } from './ids.js';
 
 /** Share of cross-entropy on labels in a mixed loss; the rest is the teacher's. */
 const LabelShare = z
@@ -102,3 +103,112 @@ export const Training = z.strictObject({
     .meta({ description: 'Epochs without a lower held-out loss after which training stops; null never stops early.' }),
 });
 export type Training = z.infer<typeof Training>;
+
+export const TEMPLATE_NAMES = ['mlp', 'cnn', 'depthwise_cnn'] as const;
+export const MAX_TEMPLATE_LAYERS = 32;
+
+/** What is trained: a network of ours, fitted to the teacher's input and output, or one that was uploaded. */
+export const Student = z.union([
+  z.strictObject({
+    template: z.enum(TEMPLATE_NAMES),
+    widths: z
+      .array(z.int().min(1).max(8192))
+      .min(1)
+      .max(MAX_TEMPLATE_LAYERS)
+      .meta({ description: 'Of the hidden layers (mlp), or channels of the stages (cnn, depthwise_cnn).' }),
+  }),
+  z.strictObject({
+    model: ModelId.meta({ description: "An uploaded model with the teacher's inputs and scored output." }),
+  }),
+]);
+export type Student = z.infer<typeof Student>;
+
+export const DistillStep = z.strictObject({
+  type: z.literal('distill'),
+  student: Student,
+  loss: DistillLoss.prefault({ kind: 'kd' }),
+  training: Training.prefault({}),
+});
+export type DistillStep = z.infer<typeof DistillStep>;
+
+/** Operators that a student can be trained through, in the standard domain. */
+export const TRAINABLE_OPERATORS = [
+  'Abs',
+  'Add',
+  'AveragePool',
+  'BatchNormalization',
+  'Celu',
+  'Clip',
+  'Concat',
+  'Conv',
+  'ConvTranspose',
+  'Cos',
+  'CumSum',
+  'DepthToSpace',
+  'Div',
+  'Dropout',
+  'Elu',
+  'Erf',
+  'Exp',
+  'Expand',
+  'Flatten',
+  'Gather',
+  'GatherElements',
+  'Gelu',
+  'Gemm',
+  'GlobalAveragePool',
+  'GlobalMaxPool',
+  'HardSigmoid',
+  'HardSwish',
+  'Identity',
+  'InstanceNormalization',
+  'LayerNormalization',
+  'LeakyRelu',
+  'Log',
+  'LogSoftmax',
+  'LpNormalization',
+  'MatMul',
+  'Max',
+  'MaxPool',
+  'Mean',
+  'Min',
+  'Mish',
+  'Mul',
+  'Neg',
+  'PRelu',
+  'Pad',
+  'Pow',
+  'Reciprocal',
+  'ReduceL1',
+  'ReduceL2',
+  'ReduceLogSum',
+  'ReduceLogSumExp',
+  'ReduceMax',
+  'ReduceMean',
+  'ReduceMin',
+  'ReduceProd',
+  'ReduceSum',
+  'ReduceSumSquare',
+  'Relu',
+  'Reshape',
+  'Resize',
+  'Selu',
+  'Sigmoid',
+  'Sin',
+  'Slice',
+  'Softmax',
+  'Softplus',
+  'Softsign',
+  'SpaceToDepth',
+  'Split',
+  'Sqrt',
+  'Squeeze',
+  'Sub',
+  'Sum',
+  'Tanh',
+  'ThresholdedRelu',
+  'Tile',
+  'Transpose',
+  'Unsqueeze',
+  'Where',
+] as const;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DistillStep } from './distill-step.js';
 import { ArtifactId, DatasetId, ModelId } from './ids.js';
 
 /**
@@ -148,7 +149,7 @@ export type QuantizeStep = z.infer<typeof QuantizeStep>;
 export type SettledStep = QuantizeStep & { readonly scheme: Scheme };
 export const isSettled = (step: QuantizeStep): step is SettledStep => step.scheme !== 'auto';
 
-export const Step = z.discriminatedUnion('type', [QuantizeStep]);
+export const Step = z.discriminatedUnion('type', [QuantizeStep, DistillStep]);
 export type Step = z.infer<typeof Step>;
 
 export const LatencySpec = z.strictObject({
@@ -218,3 +219,11 @@ export const JobSpec = z
   })
   .meta({ id: 'JobSpec' });
 export type JobSpec = z.infer<typeof JobSpec>;
+
+/** Every uploaded model that a job reads: its own, and those that it trains. */
+export const modelsOf = ({ model, steps }: JobSpec): ModelId[] => [
+  ...new Set([
+    model,
+    ...steps.flatMap((step) => (step.type === 'distill' && 'model' in step.student ? [step.student.model] : [])),
+  ]),
+];

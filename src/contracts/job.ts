@@ -19,7 +19,7 @@ export const Progress = z.object({
 export type Progress = z.infer<typeof Progress>;
 
 export const StepState = z.object({
-  type: z.enum(['quantize', 'evaluate']),
+  type: z.enum(['quantize', 'distill', 'evaluate']),
   scheme: z.string().optional(),
   status: z.enum(STEP_STATUSES),
   attempt: z.int().meta({ description: 'Engine processes started for this step so far.' }),

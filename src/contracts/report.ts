@@ -70,8 +70,37 @@ export const CandidateReport = z.object({
 });
 export type CandidateReport = z.infer<typeof CandidateReport>;
 
+export const DISTILL_OUTCOMES = ['gain', 'no_gain', 'loss'] as const;
+
+/** How a student was trained, and what the teacher was worth. */
+export const DistillationReport = z.object({
+  parameters: z.int().meta({ description: 'Trained numbers of the student.' }),
+  loss: z.string(),
+  batch_size: z.int(),
+  epochs: z.int().meta({ description: 'Epochs that were trained.' }),
+  best_epoch: z
+    .int()
+    .meta({ description: 'Counted from 0: the one with the lowest held-out loss, whose weights were kept.' }),
+  stopped: z.enum(['finished', 'patience', 'diverged']),
+  history: z.array(z.object({ epoch: z.int(), loss: z.number(), held_out_loss: z.number() })),
+  baseline: z.enum(['labels', 'untrained']).meta({
+    description:
+      'What the student is compared with: the same initial weights trained on labels alone, in the same order and as long, or not at all.',
+  }),
+  metric: z.enum(METRICS),
+  samples: z.int().meta({ description: 'Selection samples that student and baseline were compared on.' }),
+  distilled: z.number(),
+  baseline_value: z.number(),
+  gain: Estimate.meta({ description: 'Paired on the same samples; positive: the distilled student is better.' }),
+  outcome: z
+    .enum(DISTILL_OUTCOMES)
+    .meta({ description: 'Whether the interval of the gain leaves zero, and to which side.' }),
+  kept: z.enum(['distilled', 'baseline']),
+});
+export type DistillationReport = z.infer<typeof DistillationReport>;
+
 export const StageReport = z.object({
-  type: z.enum(['quantize', 'evaluate']),
+  type: z.enum(['quantize', 'distill', 'evaluate']),
   scheme: z.string().optional(),
   seconds: z.number(),
   peak_memory_bytes: z
@@ -97,6 +126,7 @@ export const StageReport = z.object({
     .optional(),
   integer_nodes: z.int().optional(),
   float_nodes: z.int().optional(),
+  distillation: DistillationReport.optional(),
   notes: z.array(z.string()),
 });
 export type StageReport = z.infer<typeof StageReport>;

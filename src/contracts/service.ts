@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TEMPLATE_NAMES } from './distill-step.js';
 import { BIAS_CORRECTIONS, CALIBRATION_METHODS, METRICS, STEP_SCHEMES } from './job-spec.js';
 import { ElementType } from './signature.js';
 
@@ -13,6 +14,8 @@ export const Capabilities = z
     quantizable_operators: z.record(z.string(), z.array(z.string())).meta({
       description: 'By scheme, the operators whose numbers can become integers. Whether one pays is decided per node.',
     }),
+    trainable_operators: z.array(z.string()).meta({ description: 'Operators through which a student can be trained.' }),
+    student_templates: z.array(z.enum(TEMPLATE_NAMES)),
     datasets: z.object({ formats: z.array(z.string()), dtypes: z.array(ElementType) }),
     opset: z.object({ min: z.int(), max: z.int() }),
     limits: z.record(z.string(), z.number()),

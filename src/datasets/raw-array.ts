@@ -3,6 +3,9 @@ import { byteLength, type Tensor } from '../onnx/ir/tensor.js';
 import { ServiceError } from '../platform/errors.js';
 import type { ArrayStream } from './formats/arrays.js';
 
+/** What is needed of a stream to unpack it. */
+type UnpackedStream = Pick<ArrayStream, 'data'> & { readonly header: Pick<ArrayStream['header'], 'dtype' | 'shape'> };
+
 /** An array unpacked to a file of plain elements, read by sample. */
 export class RawArray {
   readonly #sample: readonly number[];
@@ -18,7 +21,7 @@ export class RawArray {
   }
 
   /** Unpacks a stream to `path`. @throws ServiceError no_space when the disk is full. */
-  static async unpack({ header, data }: ArrayStream, path: string, signal: AbortSignal): Promise<RawArray> {
+  static async unpack({ header, data }: UnpackedStream, path: string, signal: AbortSignal): Promise<RawArray> {
     const file = await open(path, 'w+');
     try {
       for await (const chunk of data) {

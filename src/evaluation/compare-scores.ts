@@ -29,6 +29,21 @@ export function metricEstimate(metric: Metric, scores: Float64Array): SampledEst
   return sampled(scores.length, (n) => proportion(share * n, n));
 }
 
+/** By how much each score of `first` is better than that of `second`. */
+const advantages = ({ higherIsBetter }: Metric, first: Float64Array, second: Float64Array) =>
+  first.map((score, i) => (higherIsBetter ? 1 : -1) * (score - (second[i] as number)));
+
+/** Samples on which `first` scores 1 and `second` 0. */
+const rightAlone = (first: Float64Array, second: Float64Array) =>
+  count(first, (score, i) => score === 1 && second[i] === 0);
+
+/** How much better `first` is than `second` on the same samples; positive is better whatever the metric. */
+export function pairedGain(metric: Metric, first: Float64Array, second: Float64Array): Estimate {
+  if (metric.zeroOrOne) return pairedProportions(rightAlone(first, second), rightAlone(second, first), first.length);
+  const [low, high] = RANGES[metric.name] ?? ERROR_RANGE;
+  return meanOf(momentsOf(advantages(metric, first, second)), [low - high, high - low]);
+}
+
 /**
  * How much worse the result is on the same samples; positive is worse whatever the metric. Tango's interval for 0/1 scores, Hall's on
  * the differences of others. No result beats the original at giving the original's own answers, so there the interval starts at 0.
@@ -36,13 +51,12 @@ export function metricEstimate(metric: Metric, scores: Float64Array): SampledEst
 export function metricDrop(metric: Metric, { original, result }: Scores): SampledEstimate {
   const samples = original.length;
   if (!metric.zeroOrOne) {
-    const sign = metric.higherIsBetter ? 1 : -1;
-    const differences = original.map((score, i) => sign * (score - (result[i] as number)));
+    const differences = advantages(metric, original, result);
     const range = RANGES[metric.name];
     return sampledMean(momentsOf(differences), range ? [0, range[1] - range[0]] : ERROR_RANGE);
   }
-  const lost = count(original, (score, i) => score === 1 && result[i] === 0) / samples;
-  const gained = count(original, (score, i) => score === 0 && result[i] === 1) / samples;
+  const lost = rightAlone(original, result) / samples;
+  const gained = rightAlone(result, original) / samples;
   return sampled(samples, (n) => {
     const { value, ci95 } = pairedProportions(lost * n, gained * n, n);
     return { value, ci95: metric.comparedWith === 'original' ? [Math.max(0, ci95[0]), ci95[1]] : ci95 };

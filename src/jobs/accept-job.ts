@@ -1,5 +1,5 @@
 import type { StepState } from '../contracts/job.js';
-import type { JobSpec } from '../contracts/job-spec.js';
+import { type JobSpec, modelsOf } from '../contracts/job-spec.js';
 import { canonicalHash } from '../platform/canonical-json.js';
 import { ServiceError } from '../platform/errors.js';
 import { newId } from '../platform/ids.js';
@@ -28,7 +28,7 @@ export interface NewJob {
 export async function acceptJob(trx: Trx, wanted: NewJob): Promise<JobRow> {
   await enforceQuota(trx, wanted.tenant);
   // The inputs cannot be deleted before the job that protects them is there.
-  await holdModel(trx, wanted.tenant, wanted.spec.model);
+  for (const model of modelsOf(wanted.spec)) await holdModel(trx, wanted.tenant, model);
   if (wanted.spec.dataset !== undefined) await holdDataset(trx, wanted.tenant, wanted.spec.dataset);
   return insertJob(trx, wanted);
 }
@@ -95,7 +95,7 @@ function firstSteps(spec: JobSpec): StepState[] {
   if (spec.steps.length === 0) return [{ type: 'evaluate', status: 'queued', ...waiting }];
   return spec.steps.map((step, index) => ({
     type: step.type,
-    scheme: step.scheme,
+    ...(step.type === 'quantize' && { scheme: step.scheme }),
     status: index === 0 ? 'queued' : 'pending',
     ...waiting,
   }));

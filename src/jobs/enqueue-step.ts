@@ -4,7 +4,11 @@ import type { JobsContext } from './context.js';
 import type { QueueName } from './queue.js';
 
 /** Which queue a step waits in: long training holds up nothing else. Evaluations are short. */
-const QUEUE_OF_STEP: Readonly<Record<StepState['type'], QueueName>> = { quantize: 'quantize', evaluate: 'quantize' };
+const QUEUE_OF_STEP: Readonly<Record<StepState['type'], QueueName>> = {
+  quantize: 'quantize',
+  distill: 'distill',
+  evaluate: 'quantize',
+};
 
 /** The queue of a job's current step. */
 export function queueOf(job: Pick<JobRow, 'steps' | 'step'>): QueueName {

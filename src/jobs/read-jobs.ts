@@ -15,7 +15,7 @@ export async function getJob(queries: Queries, tenant: Tenant, id: string): Prom
 export interface JobFilter extends PageRequest {
   readonly status?: JobStatus | undefined;
   /** Jobs that have a step of this type. */
-  readonly stepType?: StepState['type'] | 'distill' | undefined;
+  readonly stepType?: StepState['type'] | undefined;
   readonly model?: string | undefined;
   readonly createdAfter?: Date | undefined;
 }

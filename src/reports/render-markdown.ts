@@ -55,6 +55,7 @@ const stageLines = (stage: StageReport): string[] => [
       ? ''
       : ` Calibrated by ${code(stage.calibration.method)} on ${plural(stage.calibration.samples, 'sample')}, ${plural(stage.calibration.tensors, 'tensor')}.`),
   '',
+  ...distillationLines(stage),
   ...table(
     ['ranges', 'outputs against FP32, dB', 'kept'],
     (stage.calibration?.presets ?? []).map(({ name, output_sqnr_db, chosen }) => [
@@ -70,6 +71,34 @@ const stageLines = (stage: StageReport): string[] => [
   ),
   ...(stage.passes?.length ? [''] : []),
 ];
+
+/** What the teacher was worth, and how far the training got. */
+const distillationLines = ({ distillation }: StageReport): string[] => {
+  if (!distillation) return [];
+  const { baseline, best_epoch, epochs, gain, kept, metric, outcome, parameters, samples, stopped } = distillation;
+  const without = baseline === 'labels' ? 'trained on labels alone' : 'untrained';
+  return [
+    `${parameters} parameters, trained for ${epochs} epochs (${escapeText(stopped)}); the weights of epoch ${best_epoch + 1} had the lowest held-out loss.`,
+    '',
+    ...table(
+      ['student', escapeText(metric)],
+      [
+        ['with the teacher', number(distillation.distilled)],
+        [`the same, ${without}`, number(distillation.baseline_value)],
+        ['difference', estimate(gain)],
+      ],
+    ),
+    '',
+    `On ${samples} selection samples the teacher made ${OUTCOME_WORDS[outcome]}; the ${kept === 'baseline' ? 'student without it' : 'distilled student'} was kept.`,
+    '',
+  ];
+};
+
+const OUTCOME_WORDS = {
+  gain: 'the student better',
+  no_gain: 'no certain difference',
+  loss: 'the student worse',
+} as const;
 
 const candidateRow = (candidate: Report['candidates'][number]): string[] => [
   code(candidate.scheme),

@@ -19,6 +19,7 @@ after(() => api.stop());
 const uploadDataset = async (content: Buffer): Promise<string> =>
   (await api.agent().post('/v1/datasets').set('content-type', bytes).send(content)).body.id;
 const quantize = (scheme = 'int8_dynamic') => ({ type: 'quantize', scheme });
+const distill = (rest: object = {}) => ({ type: 'distill', student: { template: 'mlp', widths: [4] }, ...rest });
 const spec = (rest: object = {}) => ({ model, steps: [quantize()], ...rest });
 const post = (body: object, path = '/v1/jobs') => api.agent().post(path).send(body);
 
@@ -142,6 +143,43 @@ test('a dry run says what would be done and stores nothing', async () => {
   assert.equal((await api.agent().get('/v1/jobs?limit=100')).body.data.length, before);
 });
 
+test('a distill step has every default, waits in its own queue, and keeps its student from being deleted', async () => {
+  const upload = api.agent().post('/v1/models').set('content-type', bytes);
+  const student = (await upload.send(linearModel(77))).body.id;
+  const steps = [distill({ student: { model: student } }), quantize()];
+  const { body } = await post(spec({ dataset, steps })).expect(202);
+  assert.deepEqual(body.spec.steps[0].loss, { kind: 'kd', temperature: 4, standardize: false, labels: 0 });
+  assert.deepEqual(body.spec.steps[0].training, {
+    epochs: 30,
+    batch_size: 64,
+    optimizer: { kind: 'adamw', learning_rate: 0.001, weight_decay: 0.01 },
+    schedule: 'cosine',
+    warmup: 0.05,
+    clip_norm: null,
+    ema: null,
+    patience: null,
+  });
+  assert.deepEqual(
+    body.steps.map(({ type }: { type: string }) => type),
+    ['distill', 'quantize'],
+  );
+  assert.deepEqual(await api.services.queue.counts('distill'), { waiting: 1, active: 0 });
+  const { body: list } = await api.agent().get('/v1/jobs?step=distill').expect(200);
+  assert.deepEqual(
+    list.data.map(({ id }: { id: string }) => id),
+    [body.id],
+  );
+  const refused = await api.agent().delete(`/v1/models/${student}`).expect(409);
+  assert.equal(refused.body.code, 'in_use');
+  await post({}, body.urls.cancel).expect(202);
+  await api.agent().delete(`/v1/models/${student}`).expect(204);
+  const gone = await post(spec({ dataset, steps })).expect(404);
+  assert.equal(gone.body.code, 'not_found');
+  const plan = await post(spec({ dataset, steps: [distill()] }), '/v1/jobs?dry_run=true').expect(200);
+  assert.ok(plan.body.splits.training.samples > 0);
+  assert.match(plan.body.actions[0], /train a mlp of 4 with loss kd for up to 30 epochs/);
+});
+
 const REFUSED: readonly (readonly [string, () => Promise<object> | object, number, string, string])[] = [
   ['an unknown key', () => spec({ sede: 1 }), 422, 'invalid_request', '/sede'],
   ['a value out of range', () => spec({ timeout_seconds: 0 }), 422, 'invalid_request', '/timeout_seconds'],
@@ -189,6 +227,32 @@ const REFUSED: readonly (readonly [string, () => Promise<object> | object, numbe
     422,
     'metric_not_applicable',
     '/evaluate/metric',
+  ],
+  ['no dataset to train on', () => ({ model, steps: [distill()] }), 422, 'dataset_required', '/dataset'],
+  [
+    'a loss that reads labels without any',
+    async () => ({
+      model,
+      dataset: await uploadDataset(await npz({ x: npy(floats(new Float32Array(80), [20, 4])) })),
+      steps: [distill({ loss: { kind: 'kd', labels: 0.1 } })],
+    }),
+    422,
+    'dataset_mismatch',
+    '/steps/0/loss',
+  ],
+  [
+    'an unknown loss',
+    () => ({ model, dataset, steps: [distill({ loss: { kind: 'magic' } })] }),
+    422,
+    'invalid_request',
+    '/steps/0/loss/kind',
+  ],
+  [
+    'an option of another loss',
+    () => ({ model, dataset, steps: [distill({ loss: { kind: 'mse', temperature: 2 } })] }),
+    422,
+    'invalid_request',
+    '/steps/0/loss/temperature',
   ],
   ['an unknown output', () => spec({ evaluate: { output: 'z' } }), 422, 'invalid_request', '/evaluate/output'],
   [

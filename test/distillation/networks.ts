@@ -7,12 +7,13 @@ export function network(
   nodes: readonly Node[],
   initializers: Readonly<Record<string, Tensor>>,
   x: readonly (number | string)[],
+  y: readonly (number | string)[] | null = null,
 ): Model {
   const graph: Graph = {
     name: 'student',
     nodes: [...nodes],
     inputs: [{ name: 'x', type: { kind: 'tensor', dtype: 'float32', shape: [...x] } }],
-    outputs: [{ name: 'y', type: null }],
+    outputs: [{ name: 'y', type: y && { kind: 'tensor', dtype: 'float32', shape: [...y] } }],
     initializers: new Map(Object.entries(initializers)),
     values: new Map(),
   };

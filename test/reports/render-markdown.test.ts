@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Report } from '../../src/contracts/report.js';
+import type { Report, StageReport } from '../../src/contracts/report.js';
 import { renderMarkdown as render } from '../../src/reports/render-markdown.js';
 import { missedRequirements } from '../../src/reports/requirement-words.js';
 import { sampleReport } from './sample-report.js';
@@ -103,6 +103,33 @@ describe('renderMarkdown', () => {
     assert.deepEqual(row(markdown, '`top1`'), ['`top1`', '0.9917 (0.98 to 0.9965)', '0.9897 (0.977 to 0.9955)']);
     assert.deepEqual(row(markdown, 'latency, p90'), ['latency, p90', '0.6 ms', '0.44 ms']);
     assert.deepEqual(row(markdown, 'lossless clean-up'), ['lossless clean-up', '1.2 (1.18 to 1.22)']);
+  });
+
+  it('tells what a teacher was worth', () => {
+    const [stage] = sampleReport().stages;
+    assert.ok(stage);
+    const distillation: StageReport['distillation'] = {
+      parameters: 1810,
+      loss: 'kd',
+      batch_size: 64,
+      epochs: 40,
+      best_epoch: 37,
+      stopped: 'finished',
+      history: [],
+      baseline: 'labels',
+      metric: 'top1',
+      samples: 224,
+      distilled: 0.951,
+      baseline_value: 0.929,
+      gain: { value: 0.022, ci95: [0.004, 0.05] },
+      outcome: 'gain',
+      kept: 'distilled',
+    };
+    const markdown = renderMarkdown(sampleReport({ stages: [{ ...stage, type: 'distill', distillation }] }));
+    assert.match(markdown, /1810 parameters, trained for 40 epochs \(finished\); the weights of epoch 38/);
+    assert.deepEqual(row(markdown, 'the same, trained on labels alone').at(-1), '0.929');
+    assert.deepEqual(row(markdown, 'difference').at(-1), '0.022 (0.004 to 0.05)');
+    assert.match(markdown, /224 selection samples the teacher made the student better; the distilled student was kept/);
   });
 
   it('tells of every step, node, candidate, note and of the machine', () => {

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -40,8 +49,24 @@ describe('scratch folders', () => {
     await makeScratch(root, { job: other, attempt: 2 });
     mkdirSync(join(root, 'stray'));
     writeFileSync(join(root, 'stray', 'file'), '');
-    await sweepScratch(root, async ({ attempt }) => attempt === 2);
+    await sweepScratch(root, async ({ attempt }) => (attempt === 2 ? 'live' : 'over'));
     assert.deepEqual(readdirSync(root), [`${other}-2`]);
+  });
+
+  test('hand the checkpoints of an interrupted attempt on to the next one, and nothing else', async () => {
+    const first = await makeScratch(root, { job, attempt: 1 });
+    writeFileSync(join(first, 'checkpoint-0-distill.bin'), 'state');
+    for (const name of ['checkpoint-0-distill.bin.partial', 'task.json']) writeFileSync(join(first, name), '');
+    symlinkSync('/etc/hostname', join(first, 'checkpoint-1-distill.bin'));
+    mkdirSync(join(first, 'checkpoint-2-distill.bin'));
+    await sweepScratch(root, async () => 'interrupted');
+    assert.deepEqual(readdirSync(first), ['checkpoint-0-distill.bin']);
+    const second = await makeScratch(root, { job, attempt: 2 });
+    assert.deepEqual(readdirSync(second), ['checkpoint-0-distill.bin']);
+    assert.equal(readFileSync(join(second, 'checkpoint-0-distill.bin'), 'utf8'), 'state');
+    assert.equal(existsSync(first), false);
+    await sweepScratch(root, async () => 'over');
+    assert.equal(existsSync(second), false);
   });
 
   test('are measured with everything below', async () => {

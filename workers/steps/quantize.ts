@@ -46,7 +46,9 @@ async function make(
     },
   );
   // Measured beside the result, to tell what the clean-up gave; nothing else is made of it.
-  const cleaned = task.last && step.scheme !== 'optimized' ? quantized.cleaned : null;
+  // Cleaned up, a student that took the original's place is no longer the original.
+  const replaced = task.stages.some(({ type }) => type === 'distill');
+  const cleaned = task.last && !replaced && step.scheme !== 'optimized' ? quantized.cleaned : null;
   return {
     ...quantized,
     model: await writeModelFiles(quantized.model, scratch),

@@ -1,9 +1,11 @@
+import type { Step } from '../../src/contracts/job-spec.js';
 import type { EngineResult } from '../protocol.js';
 import type { StepContext, StepRunner } from './step.js';
 
 /** What runs each kind of step, loaded when it is wanted: the library of one is no use to the others. */
-const RUNNERS: Readonly<Record<'quantize' | 'evaluate', () => Promise<StepRunner>>> = {
+const RUNNERS: Readonly<Record<Step['type'] | 'evaluate', () => Promise<StepRunner>>> = {
   quantize: async () => (await import('./quantize.js')).quantizeStep,
+  distill: async () => (await import('./distill.js')).distillStep,
   evaluate: async () => (await import('./evaluate.js')).evaluateStep,
 };
 

@@ -1,9 +1,9 @@
 import type { SplitName } from '../../src/contracts/dataset.js';
 import type { Report } from '../../src/contracts/report.js';
-import { calibrationSamples } from '../../src/datasets/admission/calibration-samples.js';
 import { matchDataset } from '../../src/datasets/admission/match.js';
 import { planSplits } from '../../src/datasets/admission/splits.js';
 import { unscaledArrays } from '../../src/datasets/admission/unscaled.js';
+import { usedSplits, wantedSamples } from '../../src/datasets/admission/wanted-samples.js';
 import { openSamples } from '../../src/datasets/open-samples.js';
 import type { Samples } from '../../src/datasets/samples.js';
 import { syntheticSamples } from '../../src/datasets/synthetic.js';
@@ -24,8 +24,12 @@ export interface TaskSamples {
   readonly notes: readonly string[];
 }
 
-function describe(splits: TaskSamples['splits'], source: Report['splits'][string]['source']): Report['splits'] {
-  const used = (['calibration', 'selection', 'evaluation'] as const).filter((name) => splits[name].length > 0);
+function describe(
+  splits: TaskSamples['splits'],
+  source: Report['splits'][string]['source'],
+  names: readonly SplitName[],
+): Report['splits'] {
+  const used = names.filter((name) => splits[name].length > 0);
   return Object.fromEntries(used.map((name) => [name, { samples: splits[name].length, source }]));
 }
 
@@ -39,12 +43,13 @@ export async function openTaskSamples({ task, scratch, signal }: StepContext): P
     const samples = syntheticSamples(inspection.inputs, SYNTHETIC_SAMPLES, spec.seed, spec.evaluate.latency.shapes);
     const all = Array.from({ length: samples.count }, (_, index) => index);
     const splits = { calibration: [], training: [], selection: [], evaluation: all };
-    return { samples, splits, synthetic: true, described: describe(splits, 'synthetic'), notes: [] };
+    return { samples, splits, synthetic: true, described: describe(splits, 'synthetic', ['evaluation']), notes: [] };
   }
-  const wanted = { calibration: calibrationSamples(spec), evaluation: spec.evaluate.samples };
+  const wanted = wantedSamples(spec);
   const match = matchDataset(inspection.inputs, dataset.inspection, dataset.manifest);
   const splits = planSplits(dataset.inspection.samples, dataset.manifest, wanted, spec.seed);
   const samples = await openSamples(dataset, match, inspection.inputs, scratch, signal);
   const notes = unscaledArrays(inspection.inputs, dataset.inspection, match);
-  return { samples, splits, synthetic: false, described: describe(splits, splits.source), notes };
+  const described = describe(splits, splits.source, usedSplits(wanted));
+  return { samples, splits, synthetic: false, described, notes };
 }

@@ -6,12 +6,12 @@ import { storeResult } from './publication.js';
 import { type AttemptEnd, type AttemptOutcome, recordEnd } from './record-end.js';
 import { ResultRefused } from './result.js';
 import { runEngine } from './run-engine.js';
-import { makeScratch, removeScratch } from './scratch.js';
+import { leaveCheckpoints, makeScratch, removeScratch } from './scratch.js';
 import type { Supervision } from './supervision.js';
 
 /**
  * Runs one claimed attempt from an empty scratch folder to a recorded end. Whatever happens, the engine is dead and its scratch
- * folder gone when this resolves.
+ * folder gone when this resolves, but for the checkpoints of an attempt that another follows.
  */
 export async function runAttempt(
   supervision: Supervision,
@@ -33,9 +33,8 @@ export async function runAttempt(
     // Not the job's fault: a full disk or a missing blob may be mended before the next attempt.
     logger.error({ err: error }, 'the attempt could not be run');
     outcome = { kind: 'crashed', error: failureOf(error, 'supervising') };
-  } finally {
-    if (scratch !== undefined) await removeScratch(scratch);
   }
+  if (scratch !== undefined) await (isInterrupted(outcome) ? leaveCheckpoints : removeScratch)(scratch);
   measure(supervision, type, outcome, seconds);
   const end = await recordEnd(supervision, job, attempt, outcome, job.engine_seconds + seconds, shutdown);
   logger.info({ ...describe(outcome), end, seconds }, 'attempt ended');
@@ -58,6 +57,10 @@ async function checked(
     return { kind: 'failed', error: jobError('internal_error', 'The engine left a result that contradicts itself.') };
   }
 }
+
+/** Whether another attempt may follow, which can start from this one's checkpoints. */
+const isInterrupted = (outcome: AttemptOutcome) =>
+  outcome.kind === 'crashed' || (outcome.kind === 'stopped' && outcome.reason === 'shutdown');
 
 /** The outcome in one word: the code of an error, the reason of a stop, or success. */
 function describe(outcome: AttemptOutcome): { kind: AttemptOutcome['kind']; cause: string } {

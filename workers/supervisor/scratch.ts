@@ -1,5 +1,5 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { MAX_SCRATCH_FILES } from './limits.js';
 
 /** Which attempt a scratch folder belongs to; attempts are counted per job. */
@@ -13,17 +13,29 @@ const FOLDER = /^(job_[0-9a-z]{26})-(\d+)$/;
 /** The folder of all scratch folders. */
 export const scratchRoot = (dataDir: string): string => join(dataDir, 'scratch');
 
+/** Checkpoints of training: an attempt that was interrupted leaves them to the next. */
+const CHECKPOINT = /^checkpoint-[a-z0-9-]{1,32}\.bin$/;
+
+async function checkpointsIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries.filter((entry) => entry.isFile() && CHECKPOINT.test(entry.name)).map(({ name }) => name);
+}
+
 /**
- * Makes an empty scratch folder, readable by us alone, and removes those of the job's earlier attempts: whoever worked in one has
- * been overtaken.
+ * Makes a scratch folder, readable by us alone, with nothing in it but the checkpoints of the job's earlier attempts, whose folders
+ * go: whoever worked in one has been overtaken.
  */
 export async function makeScratch(root: string, name: AttemptName): Promise<string> {
   const folder = join(root, `${name.job}-${name.attempt}`);
   await mkdir(root, { recursive: true });
-  for (const entry of await readdir(root)) {
-    if (FOLDER.exec(entry)?.[1] === name.job) await removeScratch(join(root, entry));
+  const before = (await readdir(root)).filter((entry) => FOLDER.exec(entry)?.[1] === name.job);
+  if (before.includes(basename(folder))) await leaveCheckpoints(folder);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  for (const earlier of before.toSorted().map((entry) => join(root, entry))) {
+    if (earlier === folder) continue;
+    for (const file of await checkpointsIn(earlier)) await rename(join(earlier, file), join(folder, file));
+    await removeScratch(earlier);
   }
-  await mkdir(folder, { mode: 0o700 });
   return folder;
 }
 
@@ -31,13 +43,24 @@ export async function removeScratch(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
-/** Removes the folders of attempts that nobody works on any more, and whatever else lies there. */
-export async function sweepScratch(root: string, isLive: (name: AttemptName) => Promise<boolean>): Promise<void> {
+/** Removes all but the checkpoints; without any, the folder too. */
+export async function leaveCheckpoints(folder: string): Promise<void> {
+  const kept = await checkpointsIn(folder);
+  if (kept.length === 0) return removeScratch(folder);
+  for (const entry of await readdir(folder)) if (!kept.includes(entry)) await removeScratch(join(folder, entry));
+}
+
+/** An attempt: somebody may work on it; it was interrupted and another one follows; or nothing follows. */
+export type AttemptFate = 'live' | 'interrupted' | 'over';
+
+/** Clears the folders of attempts that nobody works on any more, and removes whatever else lies there. */
+export async function sweepScratch(root: string, fateOf: (name: AttemptName) => Promise<AttemptFate>): Promise<void> {
   await mkdir(root, { recursive: true });
   for (const entry of await readdir(root)) {
     const [, job, attempt] = FOLDER.exec(entry) ?? [];
-    const live = job !== undefined && (await isLive({ job, attempt: Number(attempt) }));
-    if (!live) await removeScratch(join(root, entry));
+    const fate = job === undefined ? 'over' : await fateOf({ job, attempt: Number(attempt) });
+    if (fate === 'interrupted') await leaveCheckpoints(join(root, entry));
+    else if (fate === 'over') await removeScratch(join(root, entry));
   }
 }
 

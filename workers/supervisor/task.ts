@@ -54,6 +54,12 @@ async function inputOf(blobs: BlobStore, queries: Queries, job: JobRow, original
   );
 }
 
+async function studentOf(blobs: BlobStore, queries: Queries, job: JobRow): Promise<ModelFiles | null> {
+  const step = job.spec.steps[job.step];
+  if (step?.type !== 'distill' || !('model' in step.student)) return null;
+  return uploaded(blobs, await getModel(queries, job.tenant, step.student.model));
+}
+
 async function datasetOf(blobs: BlobStore, queries: Queries, job: JobRow): Promise<EngineTask['dataset']> {
   if (job.dataset_id === null) return null;
   const { sha256, manifest, inspection } = await getDataset(queries, job.tenant, job.dataset_id);
@@ -62,7 +68,8 @@ async function datasetOf(blobs: BlobStore, queries: Queries, job: JobRow): Promi
 
 /** The plan that the current step is to carry out again. @throws ServiceError not_found when its job was deleted meanwhile */
 async function planOf(blobs: BlobStore, queries: Queries, job: JobRow): Promise<SearchPlan | null> {
-  const plan = job.spec.steps[job.step]?.plan;
+  const step = job.spec.steps[job.step];
+  const plan = step?.type === 'quantize' ? step.plan : undefined;
   if (plan === undefined) return null;
   const { sha256 } = await getArtifact(queries, job.tenant, plan);
   return SearchPlan.parse(JSON.parse(await readFile(await blobs.localFile(sha256), 'utf8')));
@@ -84,6 +91,7 @@ export async function describeTask(supervision: Supervision, job: JobRow): Promi
     original,
     input: await inputOf(blobs, queries, job, original),
     inspection: model.inspection,
+    student: await studentOf(blobs, queries, job),
     dataset: await datasetOf(blobs, queries, job),
     plan: await planOf(blobs, queries, job),
     stages: [...job.stages],
@@ -94,7 +102,10 @@ export async function describeTask(supervision: Supervision, job: JobRow): Promi
 
 /** Bytes that the task's inputs have on disk or unpacked: what the engine's own files are measured against. */
 export function inputBytes(task: EngineTask): number {
-  const files = [task.original, task.input].flatMap((model) => [model, ...model.external]);
+  const files = [task.original, task.input, ...(task.student ? [task.student] : [])].flatMap((model) => [
+    model,
+    ...model.external,
+  ]);
   const arrays = task.dataset?.inspection.arrays ?? [];
   return [...files, ...arrays].reduce((sum, { bytes }) => sum + bytes, 0);
 }

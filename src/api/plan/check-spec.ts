@@ -1,4 +1,5 @@
-import type { JobSpec } from '../../contracts/job-spec.js';
+import type { DistillLoss } from '../../contracts/distill-step.js';
+import { type JobSpec, modelsOf } from '../../contracts/job-spec.js';
 import { type DatasetMatch, matchDataset } from '../../datasets/admission/match.js';
 import { ServiceError } from '../../platform/errors.js';
 import { didYouMean } from '../../platform/nearest-name.js';
@@ -28,14 +29,16 @@ export async function checkSpec(queries: Queries, tenant: Tenant, spec: JobSpec)
   const model = await getModel(queries, tenant, spec.model);
   const row = spec.dataset === undefined ? null : await getDataset(queries, tenant, spec.dataset);
   const match = row === null ? null : matchDataset(model.inspection.inputs, row.inspection, row.manifest);
-  checkSteps(spec);
+  checkCalibration(spec);
   await checkPlans(queries, tenant, spec);
+  checkDistillation(spec, match);
+  for (const id of modelsOf(spec)) await getModel(queries, tenant, id);
   checkEvaluation(spec, model, match);
   return { spec, model, dataset: row !== null && match !== null ? { row, match } : null };
 }
 
-function checkSteps({ dataset, steps }: JobSpec): void {
-  const index = steps.findIndex((step) => step.scheme === 'int8_static');
+function checkCalibration({ dataset, steps }: JobSpec): void {
+  const index = steps.findIndex((step) => step.type === 'quantize' && step.scheme === 'int8_static');
   if (index < 0 || dataset !== undefined) return;
   const message = 'int8_static measures the ranges of activations on samples.';
   throw new ServiceError('dataset_required', `${message} Name a dataset, or take a scheme that needs none.`, {
@@ -48,7 +51,8 @@ function checkSteps({ dataset, steps }: JobSpec): void {
 
 /** A plan that a step refers to is the tenant's own, and is a plan. */
 async function checkPlans(queries: Queries, tenant: Tenant, { steps }: JobSpec): Promise<void> {
-  for (const [index, { plan }] of steps.entries()) {
+  for (const [index, step] of steps.entries()) {
+    const plan = step.type === 'quantize' ? step.plan : undefined;
     if (plan === undefined) continue;
     const { role } = await getArtifact(queries, tenant, plan);
     if (role === 'plan') continue;
@@ -57,6 +61,29 @@ async function checkPlans(queries: Queries, tenant: Tenant, { steps }: JobSpec):
       errors: [{ pointer: `/steps/${index}/plan`, code: 'not_a_plan', message, received: role }],
     });
   }
+}
+
+const readsLabels = (loss: DistillLoss) =>
+  loss.kind === 'labels' || loss.kind === 'dkd' || ('labels' in loss && loss.labels > 0);
+
+/** Training needs samples, and some losses need labels. */
+function checkDistillation({ steps }: JobSpec, match: DatasetMatch | null): void {
+  steps.forEach((step, index) => {
+    if (step.type !== 'distill') return;
+    const pointer = `/steps/${index}`;
+    if (match === null) {
+      const message = 'A student is trained on samples: name a dataset.';
+      throw new ServiceError('dataset_required', message, {
+        errors: [{ pointer: '/dataset', code: 'dataset_required', message }],
+      });
+    }
+    if (match.labels === null && readsLabels(step.loss)) {
+      const message = `The loss ${step.loss.kind} reads labels, and the dataset has none.`;
+      throw new ServiceError('dataset_mismatch', message, {
+        errors: [{ pointer: `${pointer}/loss`, code: 'dataset_mismatch', message }],
+      });
+    }
+  });
 }
 
 function checkEvaluation({ evaluate, dataset }: JobSpec, model: ModelRow, match: DatasetMatch | null): void {

@@ -1,9 +1,9 @@
-import type { Step } from '../../contracts/job-spec.js';
+import type { QuantizeStep, Step } from '../../contracts/job-spec.js';
 import type { JobPlan } from '../../contracts/plan.js';
 import type { CheckedSpec } from './check-spec.js';
 import { plannedSplits } from './plan-splits.js';
 
-const SCHEME_ACTIONS: Readonly<Record<Step['scheme'], string>> = {
+const SCHEME_ACTIONS: Readonly<Record<QuantizeStep['scheme'], string>> = {
   auto: 'try the other schemes from cheap to dear under a time budget, and keep the best that is good enough',
   optimized: 'clean the graph up without loss and keep FP32',
   int8_static:
@@ -14,13 +14,22 @@ const SCHEME_ACTIONS: Readonly<Record<Step['scheme'], string>> = {
   fp16_weights: 'clean the graph up and store weights in FP16; everything runs in FP32',
 };
 
+/** What a step does, in words. */
+function actionOf(step: Step): string {
+  if (step.type === 'quantize') return SCHEME_ACTIONS[step.scheme];
+  const { student, training, loss } = step;
+  const what =
+    'model' in student ? `the student ${student.model}` : `a ${student.template} of ${student.widths.join(', ')}`;
+  return `train ${what} with loss ${loss.kind} for up to ${training.epochs} epochs, train or take the same student without the teacher, and keep the better`;
+}
+
 /** What a job would do and on which samples, in words and numbers. Nothing is stored and nothing is run. */
 export function planJob(checked: CheckedSpec): JobPlan {
   const { spec, dataset } = checked;
   const { steps, evaluate, require: requirements } = spec;
   const metric = evaluate.metric ?? 'the metric that suits the model';
   const actions = [
-    ...steps.map((step, index) => `Step ${index + 1}: ${SCHEME_ACTIONS[step.scheme]}.`),
+    ...steps.map((step, index) => `Step ${index + 1}: ${actionOf(step)}.`),
     `Score ${metric} of original and result on the same samples${dataset === null ? ', made from the seed' : ''}.`,
     `Time both alternately in one process, ${evaluate.latency.runs} runs each.`,
     ...(requirements === undefined ? [] : ['Decide on each requirement with its evidence.']),

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { MAX_DATASET_ARRAYS } from '../../contracts/dataset.js';
+import { TEMPLATE_NAMES, TRAINABLE_OPERATORS } from '../../contracts/distill-step.js';
 import {
   BIAS_CORRECTIONS,
   CALIBRATION_METHODS,
@@ -30,6 +31,8 @@ function capabilities(): Capabilities {
     quantizable_operators: Object.fromEntries(
       Object.entries(QUANTIZABLE_OPERATORS).map(([scheme, operators]) => [scheme, [...operators]]),
     ),
+    trainable_operators: [...TRAINABLE_OPERATORS],
+    student_templates: [...TEMPLATE_NAMES],
     datasets: {
       formats: ['npz', 'npy'],
       dtypes: ['bool', 'uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'int64', 'float16', 'float32', 'float64'],

@@ -11,11 +11,15 @@ export interface WantedSamples {
   /** Samples to measure activation ranges on; 0 when the job does not calibrate, then nothing is set aside for selection either. */
   readonly calibration: number;
   readonly evaluation: number;
+  /** Whether the job trains: then evaluation takes a share only, and selection is set aside. */
+  readonly training?: boolean;
 }
 
 /** Of the samples that no range of the manifest claims: an eighth to choose between candidates, a third for ranges, which settle quickly. */
 const SELECTION_SHARE = 1 / 8;
 const CALIBRATION_SHARE = 1 / 3;
+/** Of the same samples, when the job trains: a fifth to evaluate on. */
+const EVALUATION_SHARE = 1 / 5;
 /** Choosing does not get better with more. */
 const MAX_SELECTION = 500;
 /** Below, calibration, selection and evaluation cannot all say anything. */
@@ -27,8 +31,8 @@ const SHARED_CALIBRATION = 1 / 5;
 /** How many samples serve each purpose, known without drawing any. */
 export interface SplitSizes extends Readonly<Record<SplitName, number>> {
   readonly source: Splits['source'];
-  /** Nothing else was left for it: selection gets the first of the samples drawn for calibration. */
-  readonly selectionSharesCalibration: boolean;
+  /** Where selection takes the first of the samples drawn, when nothing else was left for it. */
+  readonly selectionFrom: 'calibration' | 'training' | null;
 }
 
 /**
@@ -44,9 +48,10 @@ export function splitSizes(count: number, { splits }: DatasetManifest, wanted: W
     if (bounds) stated.set(name, bounds[1] - bounds[0]);
   }
   const calibrates = wanted.calibration > 0;
-  if (calibrates && stated.size === 0 && count < MIN_SPLIT_SAMPLES)
+  const { training: trains = false } = wanted;
+  if ((calibrates || trains) && stated.size === 0 && count < MIN_SPLIT_SAMPLES)
     throw tooSmall(
-      `The dataset holds ${count} samples; calibration and evaluation need at least ${MIN_SPLIT_SAMPLES}.`,
+      `The dataset holds ${count} samples; calibration, training and evaluation need at least ${MIN_SPLIT_SAMPLES}.`,
     );
   const unclaimed = count - [...stated.values()].reduce((sum, size) => sum + size, 0);
   let free = unclaimed;
@@ -58,21 +63,28 @@ export function splitSizes(count: number, { splits }: DatasetManifest, wanted: W
     return taken;
   };
 
-  let selection = calibrates ? take('selection', MAX_SELECTION, SELECTION_SHARE) : 0;
+  let selection = calibrates || trains ? take('selection', MAX_SELECTION, SELECTION_SHARE) : 0;
   let calibration = calibrates
     ? take('calibration', wanted.calibration, stated.has('evaluation') ? 1 : CALIBRATION_SHARE)
     : 0;
-  const evaluation = take('evaluation', wanted.evaluation);
-  const selectionSharesCalibration = calibrates && selection === 0 && calibration >= MIN_SHARED_CALIBRATION;
-  if (selectionSharesCalibration) {
+  const evaluation = take('evaluation', wanted.evaluation, trains ? EVALUATION_SHARE : 1);
+  let training = stated.get('training') ?? free;
+  let selectionFrom: SplitSizes['selectionFrom'] = null;
+  if (trains && selection === 0) {
+    selectionFrom = 'training';
+    selection = Math.min(MAX_SELECTION, Math.floor(training * SELECTION_SHARE));
+    training -= selection;
+  } else if (calibrates && selection === 0 && calibration >= MIN_SHARED_CALIBRATION) {
+    selectionFrom = 'calibration';
     selection = Math.floor(calibration * SHARED_CALIBRATION);
     calibration -= selection;
   }
+  if (trains && (training === 0 || selection === 0))
+    throw tooSmall(`Too few of the ${count} samples are left for training and selection.`);
   if (calibrates && calibration === 0) throw tooSmall(`None of the ${count} samples is left for calibration.`);
   if (evaluation === 0) throw tooSmall(`None of the ${count} samples is left for evaluation.`);
-  const training = stated.get('training') ?? free;
   const source = stated.size > 0 ? 'manifest' : 'seeded';
-  return { calibration, training, selection, evaluation, source, selectionSharesCalibration };
+  return { calibration, training, selection, evaluation, source, selectionFrom };
 }
 
 /**
@@ -95,14 +107,17 @@ export function planSplits(count: number, manifest: DatasetManifest, wanted: Wan
   );
   const take = (name: SplitName, size: number): number[] => stated.get(name)?.slice(0, size) ?? free.splice(0, size);
 
-  const shared = sizes.selectionSharesCalibration ? sizes.selection : 0;
-  const selection = take('selection', sizes.selection - shared);
-  const calibration = take('calibration', sizes.calibration + shared);
+  const { selectionFrom } = sizes;
+  const shared = (name: SplitName) => (selectionFrom === name ? sizes.selection : 0);
+  const own = take('selection', selectionFrom === null ? sizes.selection : 0);
+  const calibration = take('calibration', sizes.calibration + shared('calibration'));
   const evaluation = take('evaluation', sizes.evaluation);
+  const training = stated.get('training') ?? free;
+  const lent = selectionFrom === null ? [] : { calibration, training }[selectionFrom].slice(0, sizes.selection);
   return {
-    calibration: ascending(calibration.slice(shared)),
-    training: ascending(stated.get('training') ?? free),
-    selection: ascending([...selection, ...calibration.slice(0, shared)]),
+    calibration: ascending(calibration.slice(shared('calibration'))),
+    training: ascending(training.slice(shared('training'))),
+    selection: ascending([...own, ...lent]),
     evaluation: ascending(evaluation),
     source: sizes.source,
   };

@@ -1,4 +1,5 @@
 import type { Model } from '../../onnx/ir/graph.js';
+import { ServiceError } from '../../platform/errors.js';
 import { NetworkBuilder } from './network-builder.js';
 
 /** What a template is fitted to: one float input [N, …dims], one output [N, classes]. */
@@ -40,6 +41,12 @@ const cnn: Template = ({ input, output, classes }, widths, random) => {
     width = Math.floor(width / 2);
   });
   const size = channels * height * width;
+  if (size === 0) {
+    throw new ServiceError(
+      'invalid_request',
+      `Pictures of [${input.dims}] cannot be halved ${widths.length} times: name fewer widths.`,
+    );
+  }
   const hidden = net.op('Relu', 'relu_hidden', [
     net.dense('hidden', net.op('Flatten', 'flat', [x], { axis: 1 }), size, 2 * channels),
   ]);

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { TERMINAL_STATUSES } from '../../contracts/job.js';
 import { ServiceError } from '../../platform/errors.js';
 import type { Trx } from '../database.js';
@@ -10,7 +11,13 @@ export async function assertUnused(trx: Trx, column: 'model_id' | 'dataset_id', 
   const user = await trx
     .selectFrom('jobs')
     .select('id')
-    .where(column, '=', id)
+    .where((row) => {
+      const uses = row(column, '=', id);
+      if (column === 'dataset_id') return uses;
+      const trains = JSON.stringify([{ student: { model: id } }]);
+      const steps = sql`spec -> 'steps'`;
+      return row.or([uses, row.fn<boolean>('jsonb_contains', [steps, row.cast(row.val(trains), 'jsonb')])]);
+    })
     .where('status', 'not in', TERMINAL_STATUSES)
     .limit(1)
     .executeTakeFirst();

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DatasetManifest, SPLIT_NAMES } from '../../../src/contracts/dataset.js';
-import { planSplits, type Splits, splitSizes } from '../../../src/datasets/admission/splits.js';
+import { planSplits, type Splits, splitSizes, type WantedSamples } from '../../../src/datasets/admission/splits.js';
 
-const WANTED = { calibration: 256, evaluation: 2000 };
+const WANTED: WantedSamples = { calibration: 256, evaluation: 2000 };
+const TRAINING: WantedSamples = { ...WANTED, calibration: 0, training: true };
 const plan = (count: number, splits?: unknown, wanted = WANTED, seed = 0): Splits =>
   planSplits(count, DatasetManifest.parse(splits === undefined ? {} : { splits }), wanted, seed);
 const sizes = (splits: Splits) => SPLIT_NAMES.map((name) => splits[name].length);
@@ -15,6 +16,14 @@ const PLANNED: readonly (readonly [string, Splits, number[], Splits['source']])[
   ['200 samples', plan(200), [66, 0, 25, 109], 'seeded'],
   ['600 samples', plan(600), [200, 0, 75, 325], 'seeded'],
   ['10,000 samples', plan(10_000), [256, 7244, 500, 2000], 'seeded'],
+  ['training on 600 samples', plan(600, undefined, TRAINING), [0, 405, 75, 120], 'seeded'],
+  ['training and calibration', plan(600, undefined, { ...WANTED, training: true }), [200, 205, 75, 120], 'seeded'],
+  [
+    'training stated, selection out of it',
+    plan(600, { training: [0, 400], evaluation: [400, 600] }, TRAINING),
+    [0, 350, 50, 200],
+    'manifest',
+  ],
   ['no calibration', plan(600, undefined, { calibration: 0, evaluation: 2000 }), [0, 0, 0, 600], 'seeded'],
   ['one sample, no calibration', plan(1, undefined, { calibration: 0, evaluation: 2000 }), [0, 0, 0, 1], 'seeded'],
   [
@@ -55,7 +64,8 @@ test('splits are disjoint, ascending, inside the dataset and inside their ranges
       });
       let splits: Splits;
       try {
-        splits = plan(count, Object.fromEntries(ranges), { calibration: 20, evaluation: 50 }, seed);
+        const wanted = { calibration: 20, evaluation: 50, training: seed % 2 === 0 };
+        splits = plan(count, Object.fromEntries(ranges), wanted, seed);
       } catch (error) {
         return (error as { code?: string }).code === 'dataset_too_small';
       }
@@ -125,6 +135,8 @@ test('equal seeds give equal splits, other seeds other ones', () => {
 const TOO_SMALL: readonly (readonly [string, () => Splits, RegExp])[] = [
   ['nine samples', () => plan(9), /9 samples; .* at least 10/],
   ['nothing left for evaluation', () => plan(20, { calibration: [0, 20] }), /evaluation/],
+  ['too few to train on', () => plan(9, undefined, TRAINING), /9 samples; .* at least 10/],
+  ['nothing left for training', () => plan(20, { evaluation: [0, 20] }, TRAINING), /training/],
   ['nothing left for calibration', () => plan(20, { evaluation: [0, 20] }), /calibration/],
 ];
 for (const [name, planned, says] of TOO_SMALL)

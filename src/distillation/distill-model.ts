@@ -1,0 +1,145 @@
+import { join } from 'node:path';
+import type { DistillStep } from '../contracts/distill-step.js';
+import type { Samples } from '../datasets/samples.js';
+import type { Model } from '../onnx/ir/graph.js';
+import { int64s, type Tensor } from '../onnx/ir/tensor.js';
+import { type ExternalFile, withSession } from '../runtime/session.js';
+import type { CheckpointStore } from './checkpoint-schedule.js';
+import { classLabels } from './class-labels.js';
+import { type LossPlan, lossPlan } from './losses/loss-plan.js';
+import { TARGETS } from './program.js';
+import { exportStudent } from './students/export-student.js';
+import { prepareStudent } from './students/prepare-student.js';
+import { trainableWeights } from './students/trainable-weights.js';
+import { teacherOutputs } from './teacher-outputs.js';
+import { type StudentTraining, type TrainedStudent, trainStudent } from './train-student.js';
+
+export type DistillPhase = 'teacher' | 'distill' | 'baseline';
+/** Fractions of the whole at which the phases end; the baseline trains as long as the student. */
+const PHASES: Readonly<Record<DistillPhase, readonly [number, number]>> = {
+  teacher: [0, 0.1],
+  distill: [0.1, 0.55],
+  baseline: [0.55, 1],
+};
+
+export interface DistillOptions {
+  readonly teacher: { readonly path: string; readonly external: readonly ExternalFile[] };
+  readonly student: Model;
+  readonly step: Pick<DistillStep, 'loss' | 'training'>;
+  /** The output that is distilled, which teacher and student share by name. */
+  readonly output: string;
+  readonly samples: Samples;
+  readonly training: readonly number[];
+  readonly selection: readonly number[];
+  /** Whether the samples' labels are classes of the output, so that labels alone could train the student too. */
+  readonly labelled: boolean;
+  readonly checkpoints: CheckpointStore;
+  readonly threads: number;
+  readonly seed: number;
+  readonly scratch: string;
+  readonly signal: AbortSignal;
+  /** @param fraction of the whole work, from 0 to 1 */
+  progress(phase: DistillPhase, fraction: number, metrics: Readonly<Record<string, number>>): void;
+  now(): number;
+}
+
+export interface Distilled extends Omit<TrainedStudent, 'weights'> {
+  readonly student: Model;
+  /** The same initial weights without the teacher: trained on labels alone in the same order and as long, or not at all. */
+  readonly baseline: Model;
+  readonly baselineKind: 'labels' | 'untrained';
+  readonly batchSize: number;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Trains a student by its teacher, and the baseline that says what the teacher was worth. Works without labels; the teacher runs over
+ * the samples once.
+ * @throws ServiceError unsupported_operator, unsupported_dtype, dataset_mismatch, training_diverged, model_load_failed, model_run_failed
+ */
+export async function distillModel(options: DistillOptions): Promise<Distilled> {
+  const { samples, training: indices, selection, output, step, signal, threads } = options;
+  const student = prepareStudent(options.student);
+  const trained = trainableWeights(student.graph, output);
+  const loss = lossPlan(step.loss);
+  const batchSize = samples.batch ?? Math.min(step.training.batch_size, indices.length);
+  const report = (phase: DistillPhase) => {
+    const [from, to] = PHASES[phase];
+    return (fraction: number, metrics: Readonly<Record<string, number>> = {}) =>
+      options.progress(phase, from + fraction * (to - from), metrics);
+  };
+
+  const all = [...indices, ...selection];
+  const path = join(options.scratch, 'teacher-outputs.raw');
+  const teacher = await withSession(options.teacher.path, { threads, external: options.teacher.external }, (session) =>
+    teacherOutputs({
+      ...{
+        teacher: session,
+        output,
+        samples,
+        indices: loss.teacher ? all : indices.slice(0, 1),
+        batch: batchSize,
+        path,
+        signal,
+      },
+      progress: report('teacher'),
+    }),
+  );
+  try {
+    const { dims } = await teacher.rows([indices[0] ?? 0]);
+    const needsClasses = loss.labels || options.labelled;
+    const classes = needsClasses ? await classLabels(samples, all, dims.at(-1) ?? 0) : new Map<number, number>();
+    const shared: Omit<StudentTraining, 'loss' | 'run' | 'progress' | 'teacherDims'> = {
+      ...{ student, trained, output, batchSize, indices, signal, threads },
+      training: step.training,
+      heldOut: selection,
+      inputs: (rows) => samples.feeds(rows),
+      targets: async (rows, plan) => {
+        const targets = new Map<string, Tensor>();
+        if (plan.teacher) targets.set(TARGETS.teacher, await teacher.rows(rows));
+        if (plan.labels) targets.set(TARGETS.labels, int64s(rows.map((row) => classes.get(row) ?? 0)));
+        return targets;
+      },
+      checkpoints: options.checkpoints,
+      seed: options.seed,
+      now: options.now,
+    };
+    const runWith = (plan: LossPlan, run: DistillPhase) =>
+      trainStudent({
+        ...shared,
+        loss: plan,
+        teacherDims: plan.teacher ? [batchSize, ...dims.slice(1)] : null,
+        run,
+        progress: report(run),
+      });
+    const { weights, ...result } = await runWith(loss, 'distill');
+    const byLabels = loss.teacher && options.labelled;
+    const baseline = byLabels ? (await runWith(lossPlan({ kind: 'labels' }), 'baseline')).weights : new Map();
+    report('baseline')(1);
+    return {
+      ...result,
+      student: await exportStudent(student, weights, signal),
+      baseline: await exportStudent(student, baseline, signal),
+      baselineKind: byLabels ? 'labels' : 'untrained',
+      batchSize,
+      notes: notesOf(step, batchSize, result.stopped),
+    };
+  } finally {
+    await teacher.close();
+  }
+}
+
+function notesOf(
+  { training }: DistillOptions['step'],
+  batchSize: number,
+  stopped: TrainedStudent['stopped'],
+): string[] {
+  const notes: string[] = [];
+  if (batchSize !== training.batch_size)
+    notes.push(
+      `Batches hold ${batchSize} samples instead of ${training.batch_size}: the model or the dataset allows no more.`,
+    );
+  if (stopped === 'diverged')
+    notes.push('The loss became infinite or NaN: training was stopped, and the last good weights were kept.');
+  return notes;
+}

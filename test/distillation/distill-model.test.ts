@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { DistillStep } from '../../src/contracts/distill-step.js';
+import type { Samples } from '../../src/datasets/samples.js';
+import type { CheckpointStore } from '../../src/distillation/checkpoint-schedule.js';
+import { type DistillOptions, distillModel } from '../../src/distillation/distill-model.js';
+import { TEMPLATES } from '../../src/distillation/students/templates.js';
+import { teacherOutputs } from '../../src/distillation/teacher-outputs.js';
+import { node } from '../../src/onnx/ir/graph.js';
+import { elements, floats } from '../../src/onnx/ir/tensor.js';
+import { encodeModel } from '../../src/onnx/serde/encode-model.js';
+import { ServiceError } from '../../src/platform/errors.js';
+import { seededRandom } from '../../src/platform/random.js';
+import { withSession } from '../../src/runtime/session.js';
+import { arraySamples } from '../evaluation/array-samples.js';
+import { network } from './networks.js';
+
+const COUNT = 80;
+const random = seededRandom(2);
+const ROWS = Array.from({ length: COUNT }, () => Array.from({ length: 4 }, () => 2 * random() - 1));
+/** y = x · W: the class is the sign of the first number, far apart. */
+const TEACHER = network([node('MatMul', ['x', 'w'], ['y'])], { w: floats([4, -4, 0, 0, 1, 0, 0, 1], [4, 2]) }, [
+  'N',
+  4,
+]);
+const classOf = ([a = 0, , b = 0, c = 0]: readonly number[]) => (4 * a + b > -4 * a + c ? 0 : 1);
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+
+describe('distilling a model', () => {
+  let scratch: string;
+  let teacher: DistillOptions['teacher'];
+  before(async () => {
+    scratch = await mkdtemp(join(tmpdir(), 'distill-'));
+    teacher = { path: join(scratch, 'teacher.onnx'), external: [] };
+    await writeFile(teacher.path, encodeModel(TEACHER));
+  });
+  after(() => rm(scratch, { recursive: true }));
+
+  const samples = (labels = ROWS.map((row) => [classOf(row)])): Samples => arraySamples(ROWS, { labels });
+  const memory = (): CheckpointStore & { saved: Map<string, Uint8Array> } => {
+    const saved = new Map<string, Uint8Array>();
+    return {
+      saved,
+      load: async (run) => saved.get(run) ?? null,
+      save: async (run, bytes) => {
+        saved.set(run, Uint8Array.from(bytes));
+      },
+    };
+  };
+  const options = (changes: Partial<DistillOptions> = {}, step: object = {}): DistillOptions => {
+    const student = { template: 'mlp', widths: [6] };
+    const training = { epochs: 6, batch_size: 16, optimizer: { kind: 'adamw', learning_rate: 0.05 } };
+    return {
+      teacher,
+      student: TEMPLATES.mlp({ input: { name: 'x', dims: [4] }, output: 'y', classes: 2 }, [6], seededRandom(4)),
+      step: DistillStep.parse({ type: 'distill', student, training, ...step }),
+      output: 'y',
+      samples: samples(),
+      training: range(0, 64),
+      selection: range(64, COUNT),
+      labelled: true,
+      checkpoints: memory(),
+      threads: 1,
+      seed: 0,
+      scratch,
+      signal: new AbortController().signal,
+      progress: () => {},
+      now: () => 0,
+      ...changes,
+    };
+  };
+  const refusal = (code: string, says: RegExp) => (error: unknown) =>
+    error instanceof ServiceError && error.code === code && says.test(error.detail);
+
+  test('the teacher answers once, and each sample gets its own answer back', async () => {
+    const feeds = samples();
+    const indices = [7, 3, 70, 12, 5];
+    const outputs = await withSession(teacher.path, { threads: 1 }, (session) =>
+      teacherOutputs({
+        ...{ teacher: session, output: 'y', samples: feeds, indices, batch: 2, signal: new AbortController().signal },
+        path: join(scratch, 'outputs.raw'),
+        progress: () => {},
+      }),
+    );
+    const answer = (index: number) => {
+      const [a = 0, , b = 0, c = 0] = ROWS[index] ?? [];
+      return [4 * a + b, -4 * a + c].map(Math.fround);
+    };
+    const { dims, ...rows } = await outputs.rows([70, 7, 7, 5]);
+    assert.deepEqual(dims, [4, 2]);
+    const wanted = [70, 7, 7, 5].flatMap(answer);
+    elements({ dims, ...rows }, 'float32').forEach((value, i) => {
+      assert.ok(Math.abs(value - (wanted[i] ?? Number.NaN)) < 1e-5);
+    });
+    await outputs.close();
+  });
+
+  test('gives student and baseline, in ordinary inference form, and tells its progress', async () => {
+    const phases: [string, number][] = [];
+    const distilled = await distillModel(options({ progress: (phase, fraction) => phases.push([phase, fraction]) }));
+    assert.equal(distilled.baselineKind, 'labels');
+    assert.equal(distilled.history.length, 6);
+    assert.equal(distilled.parameters, 4 * 6 + 6 + 6 * 2 + 2);
+    assert.deepEqual([...new Set(phases.map(([phase]) => phase))], ['teacher', 'distill', 'baseline']);
+    const fractions = phases.map(([, fraction]) => fraction);
+    assert.deepEqual(
+      fractions,
+      fractions.toSorted((a, b) => a - b),
+    );
+    assert.equal(fractions.at(-1), 1);
+    const [first, last] = [distilled.history[0], distilled.history.at(-1)];
+    assert.ok((last?.heldOut ?? 1) < 0.5 * (first?.heldOut ?? 0));
+    assert.notDeepEqual(encodeModel(distilled.student), encodeModel(distilled.baseline));
+  });
+
+  test('without labels, or when labels are all there is, the baseline is the untrained student', async () => {
+    const untrained = encodeModel((await distillModel(options({ labelled: false }))).baseline);
+    const byLabels = await distillModel(options({}, { loss: { kind: 'labels' } }));
+    assert.equal(byLabels.baselineKind, 'untrained');
+    assert.deepEqual(encodeModel(byLabels.baseline), untrained);
+  });
+
+  test('stopped anywhere and started again, it gives the same bytes', async () => {
+    const bytesOf = async (changes: Partial<DistillOptions>) => {
+      const { student, baseline } = await distillModel(options(changes));
+      return Buffer.concat([encodeModel(student), encodeModel(baseline)]);
+    };
+    const whole = await bytesOf({});
+    const checkpoints = memory();
+    // A clock that runs so fast that every step is due for a checkpoint.
+    let time = 0;
+    const now = () => (time += 20_000);
+    const draw = seededRandom(9);
+    for (let attempts = 1; ; attempts++) {
+      const abort = new AbortController();
+      let left = 1 + Math.floor(draw() * 20);
+      const progress = (phase: string) => {
+        if (phase !== 'teacher' && --left === 0) abort.abort(new Error('stopped'));
+      };
+      const bytes = await bytesOf({ checkpoints, now, signal: abort.signal, progress }).catch((error: Error) => {
+        assert.equal(error.message, 'stopped');
+        return null;
+      });
+      if (bytes === null) continue;
+      assert.ok(attempts > 2, `${attempts} attempts`);
+      assert.ok(bytes.equals(whole));
+      break;
+    }
+    assert.deepEqual([...checkpoints.saved.keys()], ['distill', 'baseline']);
+  });
+
+  test('a dataset smaller than a batch is trained on in a smaller batch, and that is said', async () => {
+    const { batchSize, notes } = await distillModel(options({ training: range(0, 5) }));
+    assert.equal(batchSize, 5);
+    assert.match(notes[0] ?? '', /5 samples instead of 16/);
+  });
+
+  test('refuses labels that are no classes, with the sample', async () => {
+    const labels = ROWS.map((row, i) => [i === 9 ? 2 : classOf(row)]);
+    await assert.rejects(distillModel(options({ samples: samples(labels) })), refusal('dataset_mismatch', /sample 9 /));
+  });
+
+  test("refuses a student whose output has not the teacher's shape", async () => {
+    const student = TEMPLATES.mlp({ input: { name: 'x', dims: [4] }, output: 'y', classes: 3 }, [6], seededRandom(4));
+    await assert.rejects(distillModel(options({ student })), refusal('dataset_mismatch', /\[16,3\].*\[16,2\]/));
+  });
+
+  test('says of a loss that runs away what to do', async () => {
+    const optimizer = { kind: 'sgd', learning_rate: 10, momentum: 0.9 };
+    const training = { batch_size: 2, optimizer, schedule: 'constant', warmup: 0 };
+    const wild = options({ student: TEACHER }, { loss: { kind: 'mse' }, training });
+    await assert.rejects(distillModel(wild), refusal('training_diverged', /NaN/));
+  });
+});

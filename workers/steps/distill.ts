@@ -1,0 +1,134 @@
+import { join } from 'node:path';
+import type { DistillStep } from '../../src/contracts/distill-step.js';
+import type { StageReport } from '../../src/contracts/report.js';
+import { type Distilled, distillModel } from '../../src/distillation/distill-model.js';
+import { TEMPLATES } from '../../src/distillation/students/templates.js';
+import { type ComparedCandidates, compareCandidates } from '../../src/evaluation/compare-candidates.js';
+import { planMetric } from '../../src/evaluation/plan-metric.js';
+import type { Model } from '../../src/onnx/ir/graph.js';
+import { readModel } from '../../src/onnx/serde/read-model.js';
+import { ServiceError } from '../../src/platform/errors.js';
+import { derivedSeed, seededRandom } from '../../src/platform/random.js';
+import type { EngineResult } from '../protocol.js';
+import { checkpointFiles } from './checkpoint-files.js';
+import { conclude } from './conclude.js';
+import { peakMemoryBytes } from './peak-memory.js';
+import type { StepContext } from './step.js';
+import { openTaskSamples, type TaskSamples } from './task-samples.js';
+import { totalBytes, writeModelFiles } from './written-model.js';
+
+/** Fraction of the last step after which its result is evaluated; a step that is not the last has nothing else to do. */
+const DISTILLED = 0.8;
+
+/** Metrics whose labels are classes of the output. */
+const CLASS_METRICS: ReadonlySet<string> = new Set(['top1', 'top5']);
+
+/** A distill step: a smaller network, trained to answer like the model before it. */
+export async function distillStep(context: StepContext): Promise<EngineResult> {
+  const { task, scratch, signal, log } = context;
+  const step = task.spec.steps[task.step];
+  if (step?.type !== 'distill') throw new Error(`step ${task.step} does not distill`);
+  const started = performance.now();
+  const until = task.last ? DISTILLED : 1;
+  context.progress('opening', 0);
+  const data = await openTaskSamples(context);
+  const { samples, splits } = data;
+  const { evaluate, seed } = task.spec;
+  const labels = await samples.labels(splits.selection.slice(0, 1));
+  const { metric, output } = planMetric(
+    evaluate,
+    task.inspection.outputs,
+    labels?.dims.slice(1) ?? null,
+    data.synthetic,
+  );
+  const distilled = await distillModel({
+    teacher: task.input,
+    student: task.student ? await readModel(task.student) : await templateStudent(context, data, step, output),
+    ...{ step, output, samples, scratch, signal, seed },
+    training: splits.training,
+    selection: splits.selection,
+    labelled: labels !== null && CLASS_METRICS.has(metric.name),
+    checkpoints: checkpointFiles(scratch, task.step),
+    threads: task.threads,
+    progress: (phase, fraction, metrics) => context.progress(phase, fraction * until, metrics),
+    now: () => performance.now(),
+  });
+
+  const student = await writeModelFiles(distilled.student, join(scratch, 'student'));
+  const baseline = await writeModelFiles(distilled.baseline, join(scratch, 'baseline'));
+  const compared = await compareCandidates({
+    original: task.input,
+    first: student,
+    second: baseline,
+    ...{ samples, evaluate, signal },
+    indices: splits.selection,
+    threads: task.threads,
+  });
+  const kept = compared.gain.value >= 0 ? 'distilled' : 'baseline';
+  const written = await writeModelFiles(kept === 'distilled' ? distilled.student : distilled.baseline, scratch);
+  const stage: StageReport = {
+    type: 'distill',
+    seconds: (performance.now() - started) / 1000,
+    peak_memory_bytes: peakMemoryBytes(),
+    bytes: totalBytes(written),
+    sha256: written.sha256,
+    distillation: distillationReport(step, distilled, compared, kept, splits.selection.length),
+    notes: [...distilled.notes],
+  };
+  log.info('distilled', { outcome: stage.distillation?.outcome, kept, bytes: stage.bytes, notes: stage.notes });
+  return conclude(context, data, { model: written, cleaned: null, stage, nodes: [], candidates: [], files: [] }, until);
+}
+
+/** A template fitted to one sample of the input and to the classes of the scored output. */
+async function templateStudent(
+  { task }: StepContext,
+  { samples, splits }: TaskSamples,
+  { student }: DistillStep,
+  output: string,
+): Promise<Model> {
+  if ('model' in student) throw new Error('an uploaded student comes with the task');
+  const { inputs, outputs } = task.inspection;
+  const first = splits.training[0] ?? 0;
+  const feeds = await samples.feeds(Array.from({ length: samples.batch ?? 1 }, () => first));
+  const [input] = inputs;
+  const dims = feeds.get(input?.name ?? '')?.dims.slice(1);
+  const shape = outputs.find(({ name }) => name === output)?.shape;
+  const classes = shape?.length === 2 ? shape[1] : null;
+  const pictures = student.template === 'mlp' || dims?.length === 3;
+  if (inputs.length !== 1 || input?.dtype !== 'float32' || !dims || !pictures || typeof classes !== 'number') {
+    throw new ServiceError(
+      'invalid_request',
+      `The template ${student.template} takes one float32 input${student.template === 'mlp' ? '' : ' of pictures [N, channels, height, width]'} and gives [N, classes]; the model does not.`,
+      { hint: 'Upload a student of your own and name it as {"model": "mdl_…"}.' },
+    );
+  }
+  const random = seededRandom(derivedSeed(task.spec.seed, 'student', task.step));
+  return TEMPLATES[student.template]({ input: { name: input.name, dims }, output, classes }, student.widths, random);
+}
+
+function distillationReport(
+  { loss }: DistillStep,
+  distilled: Distilled,
+  { metric, first, second, gain }: ComparedCandidates,
+  kept: 'distilled' | 'baseline',
+  samples: number,
+): StageReport['distillation'] {
+  const [low, high] = gain.ci95;
+  return {
+    parameters: distilled.parameters,
+    loss: loss.kind,
+    batch_size: distilled.batchSize,
+    epochs: distilled.history.length,
+    best_epoch: distilled.bestEpoch,
+    stopped: distilled.stopped,
+    history: distilled.history.map(({ epoch, loss: mean, heldOut }) => ({ epoch, loss: mean, held_out_loss: heldOut })),
+    baseline: distilled.baselineKind,
+    metric,
+    samples,
+    distilled: first,
+    baseline_value: second,
+    gain: { value: gain.value, ci95: gain.ci95 },
+    outcome: low > 0 ? 'gain' : high < 0 ? 'loss' : 'no_gain',
+    kept,
+  };
+}
