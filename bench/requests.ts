@@ -29,7 +29,8 @@ async function load(total: number, call: () => Promise<void>): Promise<{ perSeco
 export async function measureRequests(service: RunningService): Promise<[string, string][]> {
   const client = new Client(service.url);
   const model = await client.uploadModel(join(RECOGNIZER), 'classifier');
-  const spec = { model: model.id, steps: [{ type: 'quantize', scheme: 'int8_dynamic' }] };
+  const evaluate = { latency: { shapes: { 'p2o.DynamicDimension.1': 48, 'p2o.DynamicDimension.2': 192 } } };
+  const spec = { model: model.id, steps: [{ type: 'quantize', scheme: 'int8_dynamic' }], evaluate };
   const posts: number[] = [];
   const postRates: number[] = [];
   let polled = '';
