@@ -7,6 +7,9 @@ import { deleteExpiredIdempotencyKeys } from './records/idempotency-keys.js';
 /** Nothing that it removes is urgent. */
 const INTERVAL_MS = 3_600_000;
 
+/** Removes temporary files of any age, also those that a clock set back dates in the future. */
+const NO_GRACE_MS = Number.NEGATIVE_INFINITY;
+
 /** Removes blobs that no record needs, abandoned temporary files and expired idempotency keys. Any number may run at once. */
 export class Janitor {
   private timer: NodeJS.Timeout | undefined;
@@ -20,7 +23,7 @@ export class Janitor {
 
   /** Cleans up once, then every hour. In an embedded start nobody is writing, so every temporary file is a dead process's. */
   async start(): Promise<void> {
-    await this.clean(this.database.embedded ? 0 : SWEEP_GRACE.temporaryGraceMs);
+    await this.clean(this.database.embedded ? NO_GRACE_MS : SWEEP_GRACE.temporaryGraceMs);
     this.timer = setInterval(() => {
       this.running = this.clean(SWEEP_GRACE.temporaryGraceMs);
     }, INTERVAL_MS);

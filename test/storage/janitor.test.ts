@@ -14,6 +14,7 @@ import { makeDataFolder } from '../harness/data-folder.js';
 import { newDataset } from './samples.js';
 
 const LONG_AGO = new Date(0);
+const TOMORROW = new Date(Date.now() + 86_400_000);
 
 it('the janitor keeps what records need, and removes the rest and what dead processes left', async (test) => {
   const folder = await makeDataFolder();
@@ -32,6 +33,8 @@ it('the janitor keeps what records need, and removes the rest and what dead proc
   const orphan = await putLongAgo();
   await insertDataset(database.queries, LOCAL_TENANT, { ...newDataset('d'), sha256: needed });
   await writeFile(join(root, 'incoming', 'half'), 'left by a process that was killed a moment ago');
+  await writeFile(join(root, 'incoming', 'ahead'), 'left before the clock was set back');
+  await utimes(join(root, 'incoming', 'ahead'), TOMORROW, TOMORROW);
 
   const janitor = new Janitor(database, blobs, silent);
   await janitor.start();
