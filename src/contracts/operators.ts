@@ -1,4 +1,4 @@
-import type { Scheme } from './job-spec.js';
+import type { Scheme } from './quantize-step.js';
 
 /**
  * The operators whose arithmetic integer kernels of ONNX Runtime do fast, by the kind of activation ranges, and those whose constant

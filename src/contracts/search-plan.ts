@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Sha256 } from './ids.js';
-import { QuantizeStep } from './job-spec.js';
+import { QuantizeStep } from './quantize-step.js';
 import { CandidateReport } from './report.js';
 
 /** All that decides the bytes of a quantized model, beside the model, the samples and the seed. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { TEMPLATE_NAMES } from './distill-step.js';
-import { BIAS_CORRECTIONS, CALIBRATION_METHODS, METRICS, STEP_SCHEMES } from './job-spec.js';
+import { METRICS } from './job-spec.js';
+import { BIAS_CORRECTIONS, CALIBRATION_METHODS, STEP_SCHEMES } from './quantize-step.js';
 import { ElementType } from './signature.js';
 
 /** What this service can do, so that a program need not try. */

@@ -1,4 +1,4 @@
-import type { QuantizeStep } from '../contracts/job-spec.js';
+import type { QuantizeStep } from '../contracts/quantize-step.js';
 
 /** Weights along K that share a scale and a zero point. */
 export const BLOCK = 32;

@@ -1,4 +1,4 @@
-import type { SettledStep } from '../contracts/job-spec.js';
+import type { SettledStep } from '../contracts/quantize-step.js';
 import type { NodeReport, StageReport } from '../contracts/report.js';
 import type { Model } from '../onnx/ir/graph.js';
 import { BITS, elementCount } from '../onnx/ir/tensor.js';

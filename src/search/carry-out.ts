@@ -1,4 +1,4 @@
-import { isSettled, type QuantizeStep, type SettledStep } from '../contracts/job-spec.js';
+import { isSettled, type QuantizeStep, type SettledStep } from '../contracts/quantize-step.js';
 import type { Recipe } from '../contracts/search-plan.js';
 import type { Samples } from '../datasets/samples.js';
 import { type Quantized, type QuantizeOptions, quantizeModel } from '../quantization/quantize-model.js';

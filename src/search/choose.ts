@@ -1,4 +1,4 @@
-import type { Objective } from '../contracts/job-spec.js';
+import type { Objective } from '../contracts/quantize-step.js';
 import type { Candidate, MadeModel, Measurements } from './candidate.js';
 
 /** A candidate with everything known of it. */

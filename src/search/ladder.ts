@@ -1,4 +1,10 @@
-import { CALIBRATION_METHODS, Calibration, type QuantizeStep, SCHEMES, type Scheme } from '../contracts/job-spec.js';
+import {
+  CALIBRATION_METHODS,
+  Calibration,
+  type QuantizeStep,
+  SCHEMES,
+  type Scheme,
+} from '../contracts/quantize-step.js';
 import type { Recipe } from '../contracts/search-plan.js';
 
 /** A way to apply a scheme: what it changes in the step that the caller wrote. */

@@ -1,4 +1,4 @@
-import { type QuantizeStep, SEARCH_DEFAULTS } from '../contracts/job-spec.js';
+import { type QuantizeStep, SEARCH_DEFAULTS } from '../contracts/quantize-step.js';
 import type { CandidateReport } from '../contracts/report.js';
 import type { Recipe } from '../contracts/search-plan.js';
 import { ServiceError } from '../platform/errors.js';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { isSettled, QuantizeStep, type SettledStep } from '../../src/contracts/job-spec.js';
+import { isSettled, QuantizeStep, type SettledStep } from '../../src/contracts/quantize-step.js';
 import type { Model } from '../../src/onnx/ir/graph.js';
 import { elementCount, floats, type Tensor } from '../../src/onnx/ir/tensor.js';
 import { seededRandom } from '../../src/platform/random.js';

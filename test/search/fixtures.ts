@@ -1,5 +1,5 @@
 import type { Requirements } from '../../src/contracts/job-spec.js';
-import { QuantizeStep } from '../../src/contracts/job-spec.js';
+import { QuantizeStep } from '../../src/contracts/quantize-step.js';
 import type { NodeReport } from '../../src/contracts/report.js';
 import type { Recipe } from '../../src/contracts/search-plan.js';
 import type { Candidate, MadeModel, Measurements } from '../../src/search/candidate.js';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { QuantizeStep } from '../../src/contracts/job-spec.js';
+import { QuantizeStep } from '../../src/contracts/quantize-step.js';
 import { type Model, node } from '../../src/onnx/ir/graph.js';
 import { int64s, type Tensor } from '../../src/onnx/ir/tensor.js';
 import { encodeModel } from '../../src/onnx/serde/encode-model.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CALIBRATION_METHODS, QuantizeStep, SCHEMES } from '../../src/contracts/job-spec.js';
+import { CALIBRATION_METHODS, QuantizeStep, SCHEMES } from '../../src/contracts/quantize-step.js';
 import type { NodeReport } from '../../src/contracts/report.js';
 import type { Recipe } from '../../src/contracts/search-plan.js';
 import { ServiceError } from '../../src/platform/errors.js';

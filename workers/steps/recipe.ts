@@ -1,6 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { QuantizeStep } from '../../src/contracts/job-spec.js';
+import type { QuantizeStep } from '../../src/contracts/quantize-step.js';
 import type { CandidateReport } from '../../src/contracts/report.js';
 import type { Recipe, SearchPlan } from '../../src/contracts/search-plan.js';
 import type { Model } from '../../src/onnx/ir/graph.js';

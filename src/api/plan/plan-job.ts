@@ -1,5 +1,6 @@
-import type { QuantizeStep, Step } from '../../contracts/job-spec.js';
+import type { Step } from '../../contracts/job-spec.js';
 import type { JobPlan } from '../../contracts/plan.js';
+import type { QuantizeStep } from '../../contracts/quantize-step.js';
 import type { CheckedSpec } from './check-spec.js';
 import { plannedSplits } from './plan-splits.js';
 

@@ -1,15 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { MAX_DATASET_ARRAYS } from '../../contracts/dataset.js';
 import { TEMPLATE_NAMES, TRAINABLE_OPERATORS } from '../../contracts/distill-step.js';
-import {
-  BIAS_CORRECTIONS,
-  CALIBRATION_METHODS,
-  MAX_METADATA_PAIRS,
-  MAX_STEPS,
-  METRICS,
-  STEP_SCHEMES,
-} from '../../contracts/job-spec.js';
+import { MAX_METADATA_PAIRS, MAX_STEPS, METRICS } from '../../contracts/job-spec.js';
 import { QUANTIZABLE_OPERATORS } from '../../contracts/operators.js';
+import { BIAS_CORRECTIONS, CALIBRATION_METHODS, STEP_SCHEMES } from '../../contracts/quantize-step.js';
 import { Capabilities } from '../../contracts/service.js';
 import { MAX_UNFINISHED_JOBS } from '../../jobs/limits.js';
 import { MAX_NODES, NEWEST_OPSET, OLDEST_OPSET } from '../../onnx/admission/limits.js';

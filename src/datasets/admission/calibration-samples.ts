@@ -1,4 +1,5 @@
-import type { JobSpec, StepScheme } from '../../contracts/job-spec.js';
+import type { JobSpec } from '../../contracts/job-spec.js';
+import type { StepScheme } from '../../contracts/quantize-step.js';
 
 /** Schemes that measure on samples before the evaluation: calibration and selection samples are set aside for them. */
 const MEASURES_ON_SAMPLES: ReadonlySet<StepScheme> = new Set(['int8_static', 'auto']);

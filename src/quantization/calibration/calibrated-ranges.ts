@@ -1,4 +1,4 @@
-import type { Calibration, QuantizeStep } from '../../contracts/job-spec.js';
+import type { Calibration, QuantizeStep } from '../../contracts/quantize-step.js';
 import type { Model } from '../../onnx/ir/graph.js';
 import { BITS, elementCount } from '../../onnx/ir/tensor.js';
 import { correctedInputs } from '../bias-correction.js';

@@ -1,4 +1,4 @@
-import type { Calibration } from '../../contracts/job-spec.js';
+import type { Calibration } from '../../contracts/quantize-step.js';
 import type { Range } from '../parameters.js';
 import { entropyRange } from './entropy-range.js';
 import type { Extremes } from './extremes.js';

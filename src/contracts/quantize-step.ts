@@ -1,0 +1,143 @@
+import { z } from 'zod';
+import { ArtifactId } from './ids.js';
+
+export const SCHEMES = [
+  'optimized',
+  'int8_static',
+  'int8_dynamic',
+  'int8_weights',
+  'int4_weights',
+  'fp16_weights',
+] as const;
+export type Scheme = (typeof SCHEMES)[number];
+/** What a step may ask for: a scheme, or the search for the best one. */
+export const STEP_SCHEMES = [...SCHEMES, 'auto'] as const;
+export type StepScheme = (typeof STEP_SCHEMES)[number];
+
+/** What a search looks for among models that are good enough. */
+export const OBJECTIVES = ['latency', 'size'] as const;
+export type Objective = (typeof OBJECTIVES)[number];
+/** How a search goes that is told nothing else. */
+export const SEARCH_DEFAULTS = { objective: 'latency', budget_seconds: 300, pin_shapes: false } as const;
+/** Fields of a step that only a search reads. */
+const SEARCH_FIELDS = ['objective', 'schemes', 'budget_seconds', 'pin_shapes', 'plan'] as const;
+
+export const CALIBRATION_METHODS = ['mean_minmax', 'minmax', 'percentile', 'entropy', 'mse', 'auto'] as const;
+/** Share of the values that the percentile method keeps, in percent; half of the rest is cut off at each end. */
+export const DEFAULT_PERCENTILE = 99.99;
+export const BIAS_CORRECTIONS = ['none', 'analytic'] as const;
+
+const NodePattern = z.string().min(1).max(4096);
+
+export const Calibration = z
+  .strictObject({
+    method: z.enum(CALIBRATION_METHODS).default('mean_minmax').meta({
+      description:
+        "Range of each activation. mean_minmax averages each sample's minimum and maximum; minmax takes the extremes of all samples; percentile cuts outliers off at both ends; entropy loses the least information; mse makes the least squared error; auto takes the best of these per tensor, then compares whole models on selection samples.",
+    }),
+    samples: z.int().min(1).max(65_536).default(256),
+    percentile: z
+      .number()
+      .min(90)
+      .max(100)
+      .optional()
+      .meta({
+        description: `Only with method percentile: percent of the values to keep; ${DEFAULT_PERCENTILE} there.`,
+      }),
+  })
+  .refine(({ method, percentile }) => percentile === undefined || method === 'percentile', {
+    path: ['percentile'],
+    error: 'only the method "percentile" takes a percentile',
+  })
+  .overwrite((calibration) =>
+    calibration.method === 'percentile' ? { percentile: DEFAULT_PERCENTILE, ...calibration } : calibration,
+  );
+export type Calibration = z.infer<typeof Calibration>;
+
+export const WEIGHT_METHODS = ['rtn', 'mse'] as const;
+
+export const Weights = z.strictObject({
+  method: z.enum(WEIGHT_METHODS).default('mse').meta({
+    description:
+      'rtn rounds to nearest; mse then refines scale and zero point of each block to the least squared error. Neither needs data.',
+  }),
+  symmetric: z.boolean().default(false).meta({ description: 'No zero points: 3 % smaller, less accurate.' }),
+});
+
+const QuantizeFields = z.strictObject({
+  type: z.literal('quantize'),
+  scheme: z.enum(STEP_SCHEMES).meta({
+    description:
+      'auto: tries the others under a time budget and keeps the best that is good enough. optimized: FP32, lossless clean-up only. int8_static: INT8 activations with calibrated ranges. int8_dynamic: INT8 activations whose ranges are measured on every run. int8_weights: INT8 weights, float activations, standard operators only. int4_weights: INT4 weights in blocks of 32, float activations. fp16_weights: weights stored in half precision, everything runs in FP32.',
+  }),
+  calibration: Calibration.prefault({}).meta({ description: 'Used by int8_static.' }),
+  weights: Weights.prefault({}).meta({ description: 'Used by int4_weights.' }),
+  per_channel: z
+    .boolean()
+    .default(true)
+    .meta({ description: 'One weight scale per output channel instead of one per tensor.' }),
+  include: z
+    .array(NodePattern)
+    .max(1000)
+    .optional()
+    .meta({ description: 'Quantize only these: node names, globs with *, or operator types.' }),
+  exclude: z
+    .array(NodePattern)
+    .max(1000)
+    .default([])
+    .meta({ description: 'Never quantize these: node names, globs with *, or operator types.' }),
+  only_what_pays: z
+    .boolean()
+    .default(true)
+    .meta({ description: 'Leave in float what INT8 would slow down on the CPU that runs the job. auto tries both.' }),
+  bias_correction: z.enum(BIAS_CORRECTIONS).default('none').meta({
+    description:
+      'With int8_static. analytic: the bias of Conv and Gemm takes back the mean error that rounding the weights makes on the calibration samples.',
+  }),
+  objective: z
+    .enum(OBJECTIVES)
+    .optional()
+    .meta({ description: `auto: what to look for; default ${SEARCH_DEFAULTS.objective}.` }),
+  schemes: z
+    .array(z.enum(SCHEMES))
+    .min(1)
+    .max(SCHEMES.length)
+    .optional()
+    .meta({ description: 'auto: try only these.' }),
+  budget_seconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .optional()
+    .meta({
+      description: `auto: no candidate is begun after this time, the best so far is taken; default ${SEARCH_DEFAULTS.budget_seconds}, at most half of timeout_seconds.`,
+    }),
+  pin_shapes: z.boolean().optional().meta({
+    description:
+      "auto: allow a result that takes no other shapes than the dataset's, where that makes it simpler; default false.",
+  }),
+  plan: ArtifactId.optional().meta({
+    description:
+      'auto: the plan that an earlier job left. What it decided is done again, without a search: equal inputs give equal bytes.',
+  }),
+});
+/** What a step of a scheme does not read. */
+function strayFields(step: z.infer<typeof QuantizeFields>): { field: string; message: string }[] {
+  if (step.scheme === 'auto') return [];
+  const stray = SEARCH_FIELDS.filter((field) => step[field] !== undefined).map((field) => {
+    return { field, message: 'belongs to the scheme "auto" only' };
+  });
+  if (step.bias_correction === 'none' || step.scheme === 'int8_static') return stray;
+  return [
+    ...stray,
+    { field: 'bias_correction', message: 'only int8_static has calibrated inputs to correct a bias by' },
+  ];
+}
+
+export const QuantizeStep = QuantizeFields.superRefine((step, context) => {
+  for (const { field, message } of strayFields(step)) context.addIssue({ code: 'custom', path: [field], message });
+});
+export type QuantizeStep = z.infer<typeof QuantizeStep>;
+/** A step whose scheme is settled. */
+export type SettledStep = QuantizeStep & { readonly scheme: Scheme };
+export const isSettled = (step: QuantizeStep): step is SettledStep => step.scheme !== 'auto';
