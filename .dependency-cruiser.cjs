@@ -17,7 +17,7 @@ const rooms = {
   'src/storage': ['src/contracts'],
   'src/jobs': ['src/storage', 'src/contracts'],
   'src/security': ['src/storage', 'src/contracts'],
-  'src/api': ['src/jobs', 'src/storage', 'src/security', 'src/contracts', 'src/reports', 'src/onnx/admission', 'src/datasets/admission', 'src/datasets/splits.ts'],
+  'src/api': ['src/jobs', 'src/storage', 'src/security', 'src/contracts', 'src/reports', 'src/onnx/admission', 'src/datasets/admission', 'src/datasets/synthetic.ts', 'src/evaluation/plan-metric.ts', 'src/evaluation/decidable.ts'],
 };
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
   name: `${room.replace('src/', '')}-looks-down`,

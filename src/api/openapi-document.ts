@@ -41,7 +41,13 @@ export const OPENAPI_INFO: Partial<OpenAPIV3_1.Document> = {
 /** Every operation may answer with a problem. */
 const PROBLEM: OpenAPIV3_1.ResponseObject = {
   description: 'What went wrong (RFC 9457)',
-  headers: { 'X-Request-Id': { schema: { type: 'string' } } },
+  headers: {
+    'X-Request-Id': { schema: { type: 'string' } },
+    'Retry-After': {
+      schema: { type: 'integer' },
+      description: 'Seconds; with 429 and 503, and wherever a retry helps.',
+    },
+  },
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
 };
 const PROBLEMS = {
@@ -62,13 +68,41 @@ interface Parts {
 export function describeDocument<Document extends object>(document: Document): Document {
   const { paths = {}, components = {} } = document as Document & Parts;
   for (const operations of Object.values(paths)) {
-    for (const operation of Object.values(operations)) complete(operation);
+    for (const [method, operation] of Object.entries(operations)) {
+      describeHeaders(method, operation);
+      complete(operation);
+    }
   }
   components.responses = { Problem: PROBLEM };
   const { schemas = {} } = components;
   const used = reachable({ paths, responses: components.responses }, schemas);
   components.schemas = Object.fromEntries(Object.entries(schemas).filter(([name]) => used.has(name)));
   return document;
+}
+
+const header = (name: string, description: string): OpenAPIV3_1.ParameterObject => ({
+  name,
+  in: 'header',
+  required: false,
+  description,
+  schema: { type: 'string' },
+});
+const IDEMPOTENCY_KEY = header(
+  'Idempotency-Key',
+  '1 to 255 printable characters: the same request has one effect for 24 hours, however often it is sent.',
+);
+const DOWNLOAD_HEADERS = [
+  header('Range', 'bytes=first-last: a part of the content (RFC 9110).'),
+  header('If-Range', 'An ETag: the range counts only while the content has it.'),
+  header('If-None-Match', 'An ETag: 304 when the content has it.'),
+];
+
+/** Headers that no schema validates, because what they mean is looked at where they are used. */
+function describeHeaders(method: string, operation: Operation): void {
+  const { parameters = [] } = operation;
+  if (method === 'post' && operation['x-request-body'] === undefined) parameters.push(IDEMPOTENCY_KEY);
+  if (method === 'get' && operation['x-responses']?.[206] !== undefined) parameters.push(...DOWNLOAD_HEADERS);
+  if (parameters.length > 0) operation.parameters = parameters;
 }
 
 function complete(operation: Operation): void {

@@ -21,3 +21,15 @@ export const QUANTIZABLE_OPERATORS: Readonly<Record<Scheme, readonly string[]>> 
   int4_weights: [...INTEGER_OPERATORS.weights4, ...ROW_OPERATORS],
   fp16_weights: [],
 };
+
+/** Operators that only stand in a model whose numbers are integers already. */
+const OPERATORS_ON_INTEGERS: ReadonlySet<string> = new Set([
+  'QuantizeLinear',
+  'DequantizeLinear',
+  'DynamicQuantizeLinear',
+  'QLinearConv',
+  'QLinearMatMul',
+  'ConvInteger',
+  'MatMulInteger',
+]);
+export const isIntegerOperator = (opType: string): boolean => OPERATORS_ON_INTEGERS.has(opType);

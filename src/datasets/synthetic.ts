@@ -124,7 +124,7 @@ function unknown(detail: string, dimension?: string): ServiceError {
   if (dimension === undefined)
     return new ServiceError('dataset_required', detail, { hint: 'Give the job a dataset; its samples have a shape.' });
   return new ServiceError('invalid_request', detail, {
-    hint: `State it, "latency": {"shapes": {${JSON.stringify(dimension)}: …}}, or give the job a dataset.`,
+    hint: `State it, "evaluate": {"latency": {"shapes": {${JSON.stringify(dimension)}: …}}}, or give the job a dataset.`,
     errors: [
       {
         pointer: `/evaluate/latency/shapes/${dimension.replaceAll('~', '~0').replaceAll('/', '~1')}`,

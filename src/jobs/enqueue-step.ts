@@ -10,6 +10,10 @@ const QUEUE_OF_STEP: Readonly<Record<StepState['type'], QueueName>> = {
   evaluate: 'quantize',
 };
 
+/** The types of step that wait in a queue. */
+export const stepsOf = (queue: QueueName): StepState['type'][] =>
+  (Object.keys(QUEUE_OF_STEP) as StepState['type'][]).filter((type) => QUEUE_OF_STEP[type] === queue);
+
 /** The queue of a job's current step. */
 export function queueOf(job: Pick<JobRow, 'steps' | 'step'>): QueueName {
   const type = job.steps[job.step]?.type;

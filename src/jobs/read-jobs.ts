@@ -4,7 +4,7 @@ import { found } from '../storage/records/not-found.js';
 import { type Page, type PageRequest, pageOf } from '../storage/records/page.js';
 import type { JobRow } from '../storage/schema.js';
 import type { Tenant } from '../storage/tenant.js';
-import { queueOf } from './enqueue-step.js';
+import { queueOf, stepsOf } from './enqueue-step.js';
 
 /** A job of this tenant. Throws `not_found`. */
 export async function getJob(queries: Queries, tenant: Tenant, id: string): Promise<JobRow> {
@@ -75,13 +75,17 @@ export async function listJobs(queries: Queries, tenant: Tenant, filter: JobFilt
 /** How many jobs wait before this one in its queue; null unless it is queued. */
 export async function queuePosition(queries: Queries, job: ListedJob): Promise<number | null> {
   if (job.status !== 'queued') return null;
-  const waiting = await queries
+  const { ahead } = await queries
     .selectFrom('jobs')
-    .select(['steps', 'step'])
+    .select(({ fn }) => fn.countAll<string>().as('ahead'))
     .where('status', 'in', ['queued', 'running'])
     .where('lease_owner', 'is', null)
     .where('id', '<', job.id)
-    .execute();
-  const queue = queueOf(job);
-  return waiting.filter((other) => queueOf(other) === queue).length;
+    .where(
+      ({ fn, cast, val }) => fn<string>('jsonb_extract_path_text', ['steps', cast('step', 'text'), val('type')]),
+      'in',
+      stepsOf(queueOf(job)),
+    )
+    .executeTakeFirstOrThrow();
+  return Number(ahead);
 }

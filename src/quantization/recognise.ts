@@ -1,16 +1,6 @@
+import { isIntegerOperator } from '../contracts/operators.js';
 import { type Graph, type Model, subgraphs } from '../onnx/ir/graph.js';
 import { ServiceError } from '../platform/errors.js';
-
-/** Operators that only stand in a model whose numbers are already integers. */
-const INTEGER_OPERATORS = new Set([
-  'QuantizeLinear',
-  'DequantizeLinear',
-  'DynamicQuantizeLinear',
-  'QLinearConv',
-  'QLinearMatMul',
-  'ConvInteger',
-  'MatMulInteger',
-]);
 
 function visit(graph: Graph, seen: (graph: Graph) => void): void {
   seen(graph);
@@ -25,7 +15,7 @@ export function refuseQuantized(model: Model): void {
   let half = 0;
   let single = 0;
   visit(model.graph, (graph) => {
-    const found = graph.nodes.find((node) => INTEGER_OPERATORS.has(node.opType));
+    const found = graph.nodes.find((node) => isIntegerOperator(node.opType));
     if (found) {
       throw new ServiceError(
         'already_quantized',

@@ -17,6 +17,28 @@ const linear = (seed: number, domain: string) =>
     domains: domain === '' ? [] : [domain],
   });
 
+/** A model whose input leaves the number of features open. */
+export const unsizedModel = (): Buffer =>
+  encode(
+    smallModel({
+      nodes: [node('Relu', ['x'], ['y'], { name: 'relu' })],
+      inputs: { x: ['float32', ['N', 'features']] },
+      outputs: { y: ['float32', ['N', 'features']] },
+      constants: {},
+    }),
+  );
+
+/** A model that computes on integers already. */
+export const integerModel = (): Buffer =>
+  encode(
+    smallModel({
+      nodes: [node('DynamicQuantizeLinear', ['x'], ['y', 'scale', 'zero'], { name: 'quantize' })],
+      inputs: { x: ['float32', ['N', 4]] },
+      outputs: { y: ['uint8', ['N', 4]] },
+      constants: {},
+    }),
+  );
+
 const encode = (...parameters: Parameters<typeof encodeModelChunks>): Buffer =>
   Buffer.concat(encodeModelChunks(...parameters));
 

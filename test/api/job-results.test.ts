@@ -104,6 +104,12 @@ test('a job that succeeded has a result, a report and artifacts', async () => {
     artifacts.data.map(({ role }: { role: string }) => role),
     ['model', 'log'],
   );
+  const [first] = artifacts.data;
+  assert.deepEqual((await api.agent().get(`/v1/artifacts/${first.id}`).expect(200)).body, first);
+  await api
+    .agent()
+    .get(`/v1/artifacts/art_${'0'.repeat(26)}`)
+    .expect(404);
   const page = await api.agent().get(`${urls.artifacts}?limit=1`).expect(200);
   assert.equal(page.body.has_more, true);
   const content = await api

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { floats } from '../../src/onnx/ir/tensor.js';
 import { newId } from '../../src/platform/ids.js';
-import { linearModel, linearSamples, npy, npz } from './fixtures.js';
+import { integerModel, linearModel, linearSamples, npy, npz, unsizedModel } from './fixtures.js';
 import { startApi, type TestApi } from './harness.js';
 
 let api: TestApi;
@@ -18,6 +18,8 @@ after(() => api.stop());
 
 const uploadDataset = async (content: Buffer): Promise<string> =>
   (await api.agent().post('/v1/datasets').set('content-type', bytes).send(content)).body.id;
+const uploadModel = async (content: Buffer): Promise<string> =>
+  (await api.agent().post('/v1/models').set('content-type', bytes).send(content)).body.id;
 const quantize = (scheme = 'int8_dynamic') => ({ type: 'quantize', scheme });
 const distill = (rest: object = {}) => ({ type: 'distill', student: { template: 'mlp', widths: [4] }, ...rest });
 const spec = (rest: object = {}) => ({ model, steps: [quantize()], ...rest });
@@ -137,7 +139,14 @@ test('a dry run says what would be done and stores nothing', async () => {
   assert.ok(body.splits.calibration.samples > 0);
   assert.ok(body.splits.evaluation.samples > 0);
   assert.ok(body.actions.length >= 3);
+  assert.deepEqual(body.evaluation, { metric: 'top1', output: 'y' });
   assert.deepEqual(body.warnings, []);
+  const few = await post(spec({ dataset, require: { max_metric_drop: 0.01 } }), '/v1/jobs?dry_run=true').expect(200);
+  // Tango's upper bound for no loss at all is z²/(n + z²): at most .01 from n = 99 z² = 380.3 on.
+  assert.match(few.body.warnings.join(), /that takes 381 evaluation samples, and there are \d+\./);
+  const pixels = await npz({ x: npy({ dtype: 'uint8', dims: [40, 4], bytes: new Uint8Array(160) }) });
+  const raw = await post(spec({ dataset: await uploadDataset(pixels) }), '/v1/jobs?dry_run=true').expect(200);
+  assert.match(raw.body.warnings.join(), /"x" \(uint8\) feeds the float32 input "x" with scale 1/);
   const without = await post(spec({ require: { max_metric_drop: 0.01 } }), '/v1/jobs?dry_run=true').expect(200);
   assert.ok(without.body.warnings.some((text: string) => /undecided/.test(text)));
   assert.equal((await api.agent().get('/v1/jobs?limit=100')).body.data.length, before);
@@ -227,6 +236,27 @@ const REFUSED: readonly (readonly [string, () => Promise<object> | object, numbe
     422,
     'metric_not_applicable',
     '/evaluate/metric',
+  ],
+  [
+    'a metric that needs labels, without a dataset',
+    () => spec({ evaluate: { metric: 'top1' } }),
+    422,
+    'metric_not_applicable',
+    '/evaluate/metric',
+  ],
+  [
+    'a dimension that nothing gives a size',
+    async () => ({ model: await uploadModel(unsizedModel()), steps: [quantize()] }),
+    422,
+    'invalid_request',
+    '/evaluate/latency/shapes/features',
+  ],
+  [
+    'integers that would be quantized again',
+    async () => ({ model: await uploadModel(integerModel()), steps: [quantize()] }),
+    422,
+    'already_quantized',
+    '/model',
   ],
   ['no dataset to train on', () => ({ model, steps: [distill()] }), 422, 'dataset_required', '/dataset'],
   [

@@ -35,6 +35,27 @@ test('a key is shown once, listed without its secret, works, and ends at once', 
   await admin().delete(`/v1/keys/${id}`).expect(404);
 });
 
+test('an event stream ends when its key is removed', async () => {
+  const listening = await startApi({ adminKey: ADMIN_KEY, pingMs: 20 });
+  try {
+    const asAdmin = listening.agent(ADMIN_KEY);
+    const { body: key } = await asAdmin.post('/v1/keys').send({ name: 'x', tenant: 'listener' }).expect(201);
+    const listener = listening.agent(key.secret);
+    const upload = listener.post('/v1/models').set('content-type', 'application/octet-stream');
+    const { body: model } = await upload.send(linearModel()).expect(201);
+    const { body: job } = await listener.post('/v1/jobs').send({ model: model.id, steps: [] }).expect(202);
+    const stream = await fetch(listening.url + job.urls.events, {
+      headers: { accept: 'text/event-stream', authorization: `Bearer ${key.secret}` },
+    });
+    assert.equal(stream.status, 200);
+    await asAdmin.delete(`/v1/keys/${key.id}`).expect(204);
+    // Nobody works on the job: only the key's removal can end it.
+    assert.match(await stream.text(), /job\.queued/);
+  } finally {
+    await listening.stop();
+  }
+});
+
 test('a repeated request for a key makes one key and does not show its secret again', async () => {
   const post = () => admin().post('/v1/keys').set('idempotency-key', 'one').send({ name: 'once' });
   const first = await post().expect(201);

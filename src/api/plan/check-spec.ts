@@ -2,13 +2,14 @@ import type { DistillLoss } from '../../contracts/distill-step.js';
 import { type JobSpec, modelsOf } from '../../contracts/job-spec.js';
 import { type DatasetMatch, matchDataset } from '../../datasets/admission/match.js';
 import { ServiceError } from '../../platform/errors.js';
-import { didYouMean } from '../../platform/nearest-name.js';
 import type { Queries } from '../../storage/database.js';
 import { getArtifact } from '../../storage/records/artifacts.js';
 import { getDataset } from '../../storage/records/datasets.js';
 import { getModel } from '../../storage/records/models.js';
 import type { DatasetRow, ModelRow } from '../../storage/schema.js';
 import type { Tenant } from '../../storage/tenant.js';
+import { checkEvaluation } from './check-evaluation.js';
+import { checkNumbers } from './check-numbers.js';
 
 /** A spec whose objects exist and fit each other. */
 export interface CheckedSpec {
@@ -17,19 +18,17 @@ export interface CheckedSpec {
   readonly dataset: { readonly row: DatasetRow; readonly match: DatasetMatch } | null;
 }
 
-/** Metrics that compare with labels; the others compare with the original's outputs. */
-const NEEDS_LABELS: ReadonlySet<string> = new Set(['top1', 'top5', 'ctc']);
-
 /**
  * All that can be known of a job before it is queued. What needs the graph itself (node patterns) is the engine's to find.
  * @throws ServiceError not_found, dataset_required, dataset_mismatch, dataset_not_finite, dataset_too_small, metric_not_applicable,
- * invalid_request
+ * already_quantized, invalid_request
  */
 export async function checkSpec(queries: Queries, tenant: Tenant, spec: JobSpec): Promise<CheckedSpec> {
   const model = await getModel(queries, tenant, spec.model);
   const row = spec.dataset === undefined ? null : await getDataset(queries, tenant, spec.dataset);
   const match = row === null ? null : matchDataset(model.inspection.inputs, row.inspection, row.manifest);
   checkCalibration(spec);
+  checkNumbers(spec, model);
   await checkPlans(queries, tenant, spec);
   checkDistillation(spec, match);
   for (const id of modelsOf(spec)) await getModel(queries, tenant, id);
@@ -83,48 +82,5 @@ function checkDistillation({ steps }: JobSpec, match: DatasetMatch | null): void
         errors: [{ pointer: `${pointer}/loss`, code: 'dataset_mismatch', message }],
       });
     }
-  });
-}
-
-function checkEvaluation({ evaluate, dataset }: JobSpec, model: ModelRow, match: DatasetMatch | null): void {
-  const { metric, output, latency } = evaluate;
-  if (dataset !== undefined && metric !== undefined && NEEDS_LABELS.has(metric) && match?.labels === null) {
-    const message = `${metric} compares with labels, and the dataset has none.`;
-    throw new ServiceError('metric_not_applicable', message, {
-      errors: [{ pointer: '/evaluate/metric', code: 'metric_not_applicable', message }],
-    });
-  }
-  const outputs = model.inspection.outputs.map(({ name }) => name);
-  if (output !== undefined && !outputs.includes(output))
-    throw unknownName('/evaluate/output', 'output', output, outputs);
-  const dimensions = namedDimensions(model);
-  for (const name of Object.keys(latency.shapes ?? {})) {
-    if (!dimensions.includes(name)) {
-      throw unknownName(
-        `/evaluate/latency/shapes/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
-        'dynamic dimension',
-        name,
-        dimensions,
-      );
-    }
-  }
-}
-
-const namedDimensions = (model: ModelRow): string[] => [
-  ...new Set(model.inspection.inputs.flatMap(({ shape }) => shape ?? []).filter((size) => typeof size === 'string')),
-];
-
-function unknownName(pointer: string, what: string, name: string, known: readonly string[]): ServiceError {
-  const message = `The model has no ${what} ${JSON.stringify(name)}.${didYouMean(name, known)}`;
-  return new ServiceError('invalid_request', message, {
-    errors: [
-      {
-        pointer,
-        code: 'unknown_name',
-        message,
-        expected: known.map((one) => JSON.stringify(one)).join(', '),
-        received: name,
-      },
-    ],
   });
 }

@@ -1,8 +1,10 @@
 import type { Step } from '../../contracts/job-spec.js';
 import type { JobPlan } from '../../contracts/plan.js';
 import type { QuantizeStep } from '../../contracts/quantize-step.js';
+import { planMetric } from '../../evaluation/plan-metric.js';
 import type { CheckedSpec } from './check-spec.js';
 import { plannedSplits } from './plan-splits.js';
+import { planWarnings } from './warnings.js';
 
 const SCHEME_ACTIONS: Readonly<Record<QuantizeStep['scheme'], string>> = {
   auto: 'try the other schemes from cheap to dear under a time budget, and keep the best that is good enough',
@@ -26,24 +28,28 @@ function actionOf(step: Step): string {
 
 /** What a job would do and on which samples, in words and numbers. Nothing is stored and nothing is run. */
 export function planJob(checked: CheckedSpec): JobPlan {
-  const { spec, dataset } = checked;
+  const { spec, model, dataset } = checked;
   const { steps, evaluate, require: requirements } = spec;
-  const metric = evaluate.metric ?? 'the metric that suits the model';
+  const splits = plannedSplits(checked);
+  const scored = planMetric(evaluate, model.inspection.outputs, labelShape(checked), dataset === null);
   const actions = [
     ...steps.map((step, index) => `Step ${index + 1}: ${actionOf(step)}.`),
-    `Score ${metric} of original and result on the same samples${dataset === null ? ', made from the seed' : ''}.`,
+    `Score ${scored.metric.name} of the output ${JSON.stringify(scored.output)}, original and result on the same samples${dataset === null ? ', made from the seed' : ''}.`,
     `Time both alternately in one process, ${evaluate.latency.runs} runs each.`,
     ...(requirements === undefined ? [] : ['Decide on each requirement with its evidence.']),
   ];
-  return { object: 'job_plan', spec, splits: plannedSplits(checked), actions, warnings: warnings(spec, dataset) };
+  return {
+    object: 'job_plan',
+    spec,
+    evaluation: { metric: scored.metric.name, output: scored.output },
+    splits,
+    actions,
+    warnings: planWarnings(checked, splits, scored),
+  };
 }
 
-function warnings(spec: CheckedSpec['spec'], dataset: CheckedSpec['dataset']): string[] {
-  const { require: requirements, steps } = spec;
-  const onMetric = requirements?.max_metric_drop !== undefined || requirements?.min_metric !== undefined;
-  return [
-    ...(dataset === null ? ['Without a dataset, original and result are compared on made-up inputs.'] : []),
-    ...(dataset === null && onMetric ? ['Requirements on the metric will be undecided: there is no dataset.'] : []),
-    ...(steps.length === 0 ? ['There are no steps: the model is evaluated as it is.'] : []),
-  ];
+/** The shape of one sample's label; null without labels. */
+function labelShape({ dataset }: CheckedSpec): readonly number[] | null {
+  const labels = dataset?.match.labels ?? null;
+  return dataset?.row.inspection.arrays.find(({ name }) => name === labels)?.shape.slice(1) ?? null;
 }

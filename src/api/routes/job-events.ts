@@ -7,12 +7,14 @@ import { followEvents, listEvents } from '../../jobs/events.js';
 import { getJob } from '../../jobs/read-jobs.js';
 import { ServiceError } from '../../platform/errors.js';
 import { firstSignal } from '../../platform/first-signal.js';
+import type { Authenticator } from '../../security/authenticator.js';
 import { SSE_PING_MS, STREAMING_TIMEOUT_MS } from '../../security/limits.js';
 import type { JobEventRow } from '../../storage/schema.js';
 import { negotiate } from '../accept.js';
 import type { App } from '../app-type.js';
 import { clientGone } from '../client-gone.js';
 import { eventStream } from '../events/event-stream.js';
+import { keyRemoved } from '../events/key-removed.js';
 import { StreamCounter } from '../events/stream-counter.js';
 import { principalOf } from '../plugins/authentication.js';
 import { toEvent } from '../present/job.js';
@@ -29,6 +31,7 @@ const EventQuery = PageQuery.extend({ after: EventNumber.default(0) });
 
 interface Options {
   readonly services: Services;
+  readonly authenticator: Authenticator;
   readonly pingMs?: number;
 }
 
@@ -37,7 +40,10 @@ async function* presented(rows: AsyncGenerator<JobEventRow, void>): AsyncGenerat
 }
 
 /** /v1/jobs/{id}/events: what happened, as a page or as it happens. */
-export async function jobEventRoutes(app: App, { services, pingMs = SSE_PING_MS }: Options): Promise<void> {
+export async function jobEventRoutes(
+  app: App,
+  { services, authenticator, pingMs = SSE_PING_MS }: Options,
+): Promise<void> {
   const { queries } = services.database;
   const streams = new StreamCounter();
   app.get(
@@ -80,7 +86,7 @@ export async function jobEventRoutes(app: App, { services, pingMs = SSE_PING_MS 
       gone.throwIfAborted();
       if (!streams.open(tenant)) throw new ServiceError('rate_limited', 'Too many event streams are open. Close some.');
       gone.addEventListener('abort', () => streams.close(tenant), { once: true });
-      const signal = firstSignal([gone, app.draining]);
+      const signal = firstSignal([gone, app.draining, keyRemoved(authenticator, request.headers, pingMs, gone)]);
       const events = presented(followEvents(services, tenant, id, request.headers['last-event-id'] ?? after, signal));
       reply.headers({
         'content-type': `${STREAM}; charset=utf-8`,

@@ -5,6 +5,7 @@ import { scanGraph } from './graph.js';
 import * as limits from './limits.js';
 import { MODEL, PAIR } from './messages.js';
 import { readOpsets } from './opsets.js';
+import { otherFormat } from './other-formats.js';
 import { limitExceeded, quote } from './refusal.js';
 import { ScanState } from './scan-state.js';
 import type { Body } from './surroundings.js';
@@ -38,6 +39,8 @@ const CODE_OF_FAULT: Readonly<Record<WireFault, ErrorCode>> = {
 export function scanModel(source: ByteSource, external: ReadonlyMap<string, number>): ModelInspection {
   if (source.size > limits.MAX_MODEL_BYTES)
     throw limitExceeded('The ONNX file', 'bytes', source.size, limits.MAX_MODEL_BYTES);
+  const other = otherFormat(source);
+  if (other !== null) throw new ServiceError('not_onnx', `The file is ${other.what}.`, { hint: other.hint });
   const outline = readOutline(source);
   try {
     return scanOutline(outline, external);

@@ -75,11 +75,15 @@ const four = new Uint8Array(4);
 
 const HOSTILE: Readonly<Record<string, Hostile>> = {
   // Not ONNX
-  'an empty file': { code: 'not_onnx', bytes: new Uint8Array(0) },
+  'an empty file': { code: 'not_onnx', bytes: new Uint8Array(0), says: /is empty/ },
   'a text': { code: 'not_onnx', bytes: Buffer.from('Hello, I am a model.') },
-  'a JSON document': { code: 'not_onnx', bytes: Buffer.from('{"model": "mobilenet"}') },
-  'a zip archive': { code: 'not_onnx', bytes: Buffer.from('PK\x03\x04 and so on, for ever') },
-  'a pickle': { code: 'not_onnx', bytes: Uint8Array.from([0x80, 0x04, 0x95, 0x10, 0, 0, 0]) },
+  'a JSON document': { code: 'not_onnx', bytes: Buffer.from('{"model": "mobilenet"}'), says: /a text/ },
+  'a zip archive': { code: 'not_onnx', bytes: Buffer.from('PK\x03\x04 and so on, for ever'), says: /PyTorch/ },
+  'a pickle': { code: 'not_onnx', bytes: Uint8Array.from([0x80, 0x04, 0x95, 0x10, 0, 0, 0]), says: /pickle/ },
+  'a Keras model': { code: 'not_onnx', bytes: Buffer.from('\x89HDF\r\n\x1a\n and more', 'latin1'), says: /HDF5/ },
+  'a TensorFlow Lite model': { code: 'not_onnx', bytes: Buffer.from('\x1c\0\0\0TFL3 and more'), says: /Lite/ },
+  'an array': { code: 'not_onnx', bytes: Buffer.from('\x93NUMPY\x01\0', 'latin1'), says: /NumPy/ },
+  'a pointer of Git LFS': { code: 'not_onnx', bytes: Buffer.from('version https://git-lfs.github.com'), says: /LFS/ },
   'another protobuf message': { code: 'not_onnx', bytes: w.bytes(1, 'name') },
   'a message without an IR version': { code: 'not_onnx', bytes: w.bytes(2, 'producer') },
   // Cut off
