@@ -6,8 +6,6 @@ import type { Feeds, Session } from '../runtime/session.js';
 import { type EvaluatedModel, withModels } from './evaluated-model.js';
 import { type TimedModels, timeModels } from './latency/time-models.js';
 
-export type TimedName = 'original' | 'cleaned' | 'result';
-
 /** Inputs for timing: the first evaluation samples, or made-up ones when a spec fixes shapes that no sample need have. */
 async function timedFeeds(
   samples: Samples,
@@ -25,11 +23,11 @@ async function timedFeeds(
 
 /**
  * Times the models on the same inputs, alone on the machine.
- * @param task.models the original, the result, and the cleaned model when there is one between them.
+ * @param task.models by a name for each, such as the original and the result; all take the same inputs.
  * @throws ServiceError model_load_failed, model_run_failed; invalid_request when the spec's shapes leave a dimension open.
  */
-export async function measureLatency(task: {
-  readonly models: Readonly<Partial<Record<TimedName, EvaluatedModel>>>;
+export async function measureLatency<Name extends string>(task: {
+  readonly models: Readonly<Partial<Record<Name, EvaluatedModel>>>;
   readonly samples: Samples;
   readonly indices: readonly number[];
   readonly latency: JobSpec['evaluate']['latency'];
@@ -38,9 +36,9 @@ export async function measureLatency(task: {
   now(): number;
   readonly signal: AbortSignal;
   progress(fraction: number): void;
-}): Promise<TimedModels<TimedName> & { readonly batch: number }> {
+}): Promise<TimedModels<Name> & { readonly batch: number }> {
   const { latency } = task;
-  const entries = Object.entries(task.models) as [TimedName, EvaluatedModel][];
+  const entries = Object.entries(task.models) as [Name, EvaluatedModel][];
   return withModels(
     entries.map(([, model]) => model),
     { threads: latency.threads },
@@ -49,7 +47,7 @@ export async function measureLatency(task: {
       const { feeds, batch } = await timedFeeds(task.samples, task.indices, inputs, latency, task.seed);
       const models = Object.fromEntries(
         entries.map(([name], i) => [name, () => (sessions[i] as Session).run(feeds)]),
-      ) as Record<TimedName, () => Promise<unknown>>;
+      ) as Record<Name, () => Promise<unknown>>;
       const { runs } = latency;
       const timed = await task.exclusive(() =>
         timeModels({ models, runs, now: task.now, signal: task.signal, progress: task.progress }),
