@@ -37,6 +37,8 @@ export interface AppOptions {
   readonly logger: Logger;
   /** Requests per tenant and minute. */
   readonly rateLimitRequests?: number;
+  /** Bytes that a tenant may keep. */
+  readonly tenantStorageBytes?: number;
   /** Milliseconds over which the pace of a body is measured. */
   readonly bodyWindowMs?: number;
   /** Milliseconds that the event loop may lag before requests are turned away. */

@@ -38,6 +38,7 @@ export const ERROR_CATALOGUE = {
   unavailable: entry(503, 'A part of the service is away', true),
   draining: entry(503, 'The service is shutting down', true),
   overloaded: entry(503, 'The service is overloaded', true),
+  storage_quota_exceeded: entry(507, 'The storage of this tenant is full'),
   no_space: entry(507, 'The disk is full', true),
   // Models
   not_onnx: entry(422, 'The file is not an ONNX model'),

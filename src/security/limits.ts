@@ -10,6 +10,9 @@ export const MAX_JSON_BYTES = MIB;
 /** Files of external data in one upload: exporters write one, or one per large tensor. */
 export const MAX_EXTERNAL_FILES = 1000;
 
+/** Bytes that one tenant may keep: some hundred models with their data and what was made of them. */
+export const TENANT_STORAGE_BYTES = 100 * GIB;
+
 /** A body must bring this many bytes… */
 export const MIN_BODY_BYTES_PER_SECOND = 64 * KIB;
 /** …per second, averaged over this long: slower senders hold a connection and a temporary file for nothing. */

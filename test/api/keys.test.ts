@@ -56,6 +56,28 @@ test('an event stream ends when its key is removed', async () => {
   }
 });
 
+test('a tenant with full storage may read and delete, and upload again afterwards; others may upload', async () => {
+  const small = await startApi({ adminKey: ADMIN_KEY, tenantStorageBytes: linearModel().length });
+  try {
+    const asAdmin = small.agent(ADMIN_KEY);
+    const { body: key } = await asAdmin.post('/v1/keys').send({ name: 'x', tenant: 'collector' }).expect(201);
+    const upload = (agent: ReturnType<typeof small.agent>, seed: number, path = '/v1/models') =>
+      agent.post(path).set('content-type', 'application/octet-stream').send(linearModel(seed));
+    const collector = small.agent(key.secret);
+    const { body: model } = await upload(collector, 1).expect(201);
+    for (const path of ['/v1/models', '/v1/datasets']) {
+      const { body } = await upload(collector, 2, path).expect(507);
+      assert.equal(body.code, 'storage_quota_exceeded');
+    }
+    await upload(asAdmin, 2).expect(201);
+    await collector.get(model.urls.self).expect(200);
+    await collector.delete(model.urls.self).expect(204);
+    await upload(collector, 2).expect(201);
+  } finally {
+    await small.stop();
+  }
+});
+
 test('a repeated request for a key makes one key and does not show its secret again', async () => {
   const post = () => admin().post('/v1/keys').set('idempotency-key', 'one').send({ name: 'once' });
   const first = await post().expect(201);

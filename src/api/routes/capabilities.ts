@@ -9,7 +9,13 @@ import { MAX_UNFINISHED_JOBS } from '../../jobs/limits.js';
 import { MAX_NODES, NEWEST_OPSET, OLDEST_OPSET } from '../../onnx/admission/limits.js';
 import { cpuFacts } from '../../platform/cpu.js';
 import { PACKAGE } from '../../platform/package.js';
-import { MAX_JSON_BYTES, MAX_UPLOAD_BYTES, MAX_WAIT_SECONDS, RATE_LIMIT_REQUESTS } from '../../security/limits.js';
+import {
+  MAX_JSON_BYTES,
+  MAX_UPLOAD_BYTES,
+  MAX_WAIT_SECONDS,
+  RATE_LIMIT_REQUESTS,
+  TENANT_STORAGE_BYTES,
+} from '../../security/limits.js';
 import type { App } from '../app-type.js';
 
 /** The capabilities of this build on this machine; nothing in it changes while the process lives. */
@@ -41,6 +47,7 @@ function capabilities(): Capabilities {
       metadata_pairs: MAX_METADATA_PAIRS,
       unfinished_jobs: MAX_UNFINISHED_JOBS,
       requests_per_minute: RATE_LIMIT_REQUESTS,
+      tenant_storage_bytes: TENANT_STORAGE_BYTES,
       wait_seconds: MAX_WAIT_SECONDS,
     },
     cpu: {

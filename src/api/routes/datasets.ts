@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Dataset } from '../../contracts/dataset.js';
 import { DatasetId } from '../../contracts/ids.js';
 import { listOf, PageQuery } from '../../contracts/list.js';
-import { STREAMING_TIMEOUT_MS } from '../../security/limits.js';
+import { STREAMING_TIMEOUT_MS, TENANT_STORAGE_BYTES } from '../../security/limits.js';
 import { deleteDataset, getDataset, insertDataset, listDatasets } from '../../storage/records/datasets.js';
 import type { App } from '../app-type.js';
 import { sendContent } from '../content/send-content.js';
@@ -10,15 +10,18 @@ import { principalOf } from '../plugins/authentication.js';
 import { uploadBodies } from '../plugins/upload-bodies.js';
 import { toDataset } from '../present/dataset.js';
 import { toList } from '../present/list.js';
-import type { Services } from '../services.js';
 import { receiveDataset } from '../uploads/dataset-upload.js';
-import { CONTENT_ANSWERS, UploadQuery, uploadBody } from './upload-schema.js';
+import { checkStorageQuota } from '../uploads/storage-quota.js';
+import { CONTENT_ANSWERS, UploadQuery, type UploadRouteOptions, uploadBody } from './upload-schema.js';
 
 const params = z.object({ id: DatasetId });
 const tags = ['Datasets'];
 
 /** /v1/datasets */
-export async function datasetRoutes(app: App, { services }: { readonly services: Services }): Promise<void> {
+export async function datasetRoutes(
+  app: App,
+  { services, tenantStorageBytes = TENANT_STORAGE_BYTES }: UploadRouteOptions,
+): Promise<void> {
   const { database, blobs } = services;
   await app.register(async (uploads: App) => {
     await uploads.register(uploadBodies);
@@ -43,7 +46,9 @@ export async function datasetRoutes(app: App, { services }: { readonly services:
         },
       },
       async (request, reply) => {
-        const { tenant } = principalOf(request);
+        const principal = principalOf(request);
+        const { tenant } = principal;
+        await checkStorageQuota(database.queries, principal, tenantStorageBytes);
         const upload = await receiveDataset(request, reply, blobs, request.query.name);
         const { row, deduplicated } = await insertDataset(database.queries, tenant, upload);
         reply.code(deduplicated ? 200 : 201).header('location', `/v1/datasets/${row.id}`);

@@ -17,6 +17,7 @@ export interface RouteOptions {
   readonly services: Services;
   readonly authenticator: Authenticator;
   readonly registry: Registry;
+  readonly tenantStorageBytes?: number;
   readonly pingMs?: number;
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ModelId } from '../../contracts/ids.js';
 import { listOf, PageQuery } from '../../contracts/list.js';
 import { Model } from '../../contracts/model.js';
-import { STREAMING_TIMEOUT_MS } from '../../security/limits.js';
+import { STREAMING_TIMEOUT_MS, TENANT_STORAGE_BYTES } from '../../security/limits.js';
 import { deleteModel, getModel, insertModel, listModels } from '../../storage/records/models.js';
 import type { App } from '../app-type.js';
 import { sendContent } from '../content/send-content.js';
@@ -10,15 +10,18 @@ import { principalOf } from '../plugins/authentication.js';
 import { uploadBodies } from '../plugins/upload-bodies.js';
 import { toList } from '../present/list.js';
 import { toModel } from '../present/model.js';
-import type { Services } from '../services.js';
 import { receiveModel } from '../uploads/model-upload.js';
-import { CONTENT_ANSWERS, UploadQuery, uploadBody } from './upload-schema.js';
+import { checkStorageQuota } from '../uploads/storage-quota.js';
+import { CONTENT_ANSWERS, UploadQuery, type UploadRouteOptions, uploadBody } from './upload-schema.js';
 
 const params = z.object({ id: ModelId });
 const tags = ['Models'];
 
 /** /v1/models */
-export async function modelRoutes(app: App, { services }: { readonly services: Services }): Promise<void> {
+export async function modelRoutes(
+  app: App,
+  { services, tenantStorageBytes = TENANT_STORAGE_BYTES }: UploadRouteOptions,
+): Promise<void> {
   const { database, blobs } = services;
   await app.register(async (uploads: App) => {
     await uploads.register(uploadBodies);
@@ -47,7 +50,9 @@ export async function modelRoutes(app: App, { services }: { readonly services: S
         },
       },
       async (request, reply) => {
-        const { tenant } = principalOf(request);
+        const principal = principalOf(request);
+        const { tenant } = principal;
+        await checkStorageQuota(database.queries, principal, tenantStorageBytes);
         const upload = await receiveModel(request, reply, blobs, request.query.name);
         const { row, deduplicated } = await insertModel(database.queries, tenant, upload);
         reply.code(deduplicated ? 200 : 201).header('location', `/v1/models/${row.id}`);

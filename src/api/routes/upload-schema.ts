@@ -2,9 +2,16 @@ import type { FastifySchema } from 'fastify';
 import type { OpenAPIV3_1 } from 'openapi-types';
 import { z } from 'zod';
 import { MAX_UPLOAD_BYTES } from '../../security/limits.js';
+import type { Services } from '../services.js';
 import { MAX_NAME_CHARACTERS } from '../uploads/model-upload.js';
 
 const BINARY = { type: 'string', format: 'binary' } as const;
+
+export interface UploadRouteOptions {
+  readonly services: Services;
+  /** Bytes that a tenant may keep. */
+  readonly tenantStorageBytes?: number;
+}
 
 export const UploadQuery = z.strictObject({
   name: z

@@ -7,6 +7,7 @@ import { MAX_JSON_BYTES } from '../../security/limits.js';
 import type { BlobStore, ReceivedBlob } from '../../storage/blobs/blob-store.js';
 import type { NewDataset } from '../../storage/records/datasets.js';
 import { clientGone } from '../client-gone.js';
+import { principalOf } from '../plugins/authentication.js';
 import { parseWith } from '../validation.js';
 import { ByteBudget, chunks } from './chunks.js';
 import { checkDigest } from './declared-digest.js';
@@ -38,7 +39,9 @@ export async function receiveDataset(
     const parts = request.isMultipart() ? await fromForm(request, files) : await fromBody(request, files);
     const { data } = parts;
     if (data === null) throw missingPart('data');
-    const inspection = await scanSlots.run(files.gone, () => inspectDataset(data.path, files.gone));
+    const inspection = await scanSlots.run(principalOf(request).tenant, files.gone, () =>
+      inspectDataset(data.path, files.gone),
+    );
     const manifest = parts.manifest ?? DatasetManifest.parse({});
     checkManifest(inspection, manifest);
     await data.keep();

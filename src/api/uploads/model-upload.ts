@@ -3,6 +3,7 @@ import { inspectModel } from '../../onnx/admission/inspect-model.js';
 import type { BlobStore, ReceivedBlob } from '../../storage/blobs/blob-store.js';
 import type { NewModel } from '../../storage/records/models.js';
 import { clientGone } from '../client-gone.js';
+import { principalOf } from '../plugins/authentication.js';
 import { checkDigest } from './declared-digest.js';
 import { missingPart, partError, readForm, repeatedPart, unknownPart } from './form.js';
 import { ReceivedFiles } from './received-files.js';
@@ -34,7 +35,7 @@ export async function receiveModel(
     const { model } = bundle;
     if (model === null) throw missingPart('model');
     const external = [...bundle.external].map(([location, blob]) => ({ location, blob }));
-    const inspection = await scanSlots.run(files.gone, () =>
+    const inspection = await scanSlots.run(principalOf(request).tenant, files.gone, () =>
       inspectModel(
         model,
         external.map(({ location, blob }) => ({ location, bytes: blob.bytes })),

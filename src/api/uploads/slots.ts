@@ -1,38 +1,55 @@
-/** A number of places; whoever finds none waits in line. */
+interface Waiter {
+  readonly owner: string;
+  readonly granted: () => void;
+}
+
+/** A number of places; whoever finds none waits in line, behind those who have none at all. */
 export class Slots {
-  readonly #waiting: (() => void)[] = [];
-  #free: number;
+  readonly #waiting: Waiter[] = [];
+  readonly #taken: string[] = [];
 
-  constructor(count: number) {
-    this.#free = count;
-  }
+  constructor(private readonly count: number) {}
 
-  /** Runs `work` in a place of its own. @throws the signal's reason when it aborts while waiting, and what `work` throws. */
-  async run<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+  /**
+   * Runs `work` in a place of its own.
+   * @param owner whose work it is: an owner with a place lets the others go first.
+   * @throws the signal's reason when it aborts while waiting, and what `work` throws.
+   */
+  async run<Result>(owner: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
     signal.throwIfAborted();
-    if (this.#free > 0) this.#free--;
-    else await this.#wait(signal);
+    if (this.#taken.length < this.count) this.#taken.push(owner);
+    else await this.#wait(owner, signal);
     try {
       return await work();
     } finally {
-      // The place is handed over, never free in between, so nobody overtakes.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
+      this.#taken.splice(this.#taken.indexOf(owner), 1);
+      this.#handOver();
     }
   }
 
-  #wait(signal: AbortSignal): Promise<void> {
+  /** Gives the free place away at once, so that nobody overtakes. */
+  #handOver(): void {
+    const first = this.#waiting.findIndex(({ owner }) => !this.#taken.includes(owner));
+    const [next] = this.#waiting.splice(Math.max(first, 0), 1);
+    if (next === undefined) return;
+    this.#taken.push(next.owner);
+    next.granted();
+  }
+
+  #wait(owner: string, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = () => {
-        this.#waiting.splice(this.#waiting.indexOf(granted), 1);
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
         reject(signal.reason);
       };
-      const granted = () => {
-        signal.removeEventListener('abort', leave);
-        resolve();
+      const waiter: Waiter = {
+        owner,
+        granted: () => {
+          signal.removeEventListener('abort', leave);
+          resolve();
+        },
       };
-      this.#waiting.push(granted);
+      this.#waiting.push(waiter);
       signal.addEventListener('abort', leave, { once: true });
     });
   }
