@@ -1,5 +1,5 @@
 import { intAttribute, intsAttribute, type Node, stringAttribute } from '../onnx/ir/graph.js';
-import { elements, type Tensor } from '../onnx/ir/tensor.js';
+import { elementCount, elements, type Tensor } from '../onnx/ir/tensor.js';
 
 type Constants = ReadonlyMap<string, Tensor>;
 /** What keeps this node's rule from applying, as the end of a sentence; undefined when nothing does. */
@@ -43,6 +43,12 @@ const nearestEnlargement: Condition = all(
   },
 );
 
+/** One number for the whole tensor; scales per channel would need their axis. */
+const oneScale: Condition = all(constantInputs(1, 2), (node, constants) => {
+  const scale = constants.get(node.inputs[1] ?? '');
+  return scale && elementCount(scale.dims) === 1 ? undefined : 'with one scale for the whole tensor only';
+});
+
 /** Operators whose rule covers a part of what they can do. */
 const CONDITIONS: Readonly<Record<string, Condition>> = {
   Clip: constantInputs(1, 2),
@@ -59,6 +65,7 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
   MaxPool: (node) => (intAttribute(node, 'storage_order', 0) === 0 ? undefined : 'with storage_order 0 only'),
   LpNormalization: (node) => (intAttribute(node, 'p', 2) === 2 ? undefined : 'for p = 2 only'),
   Resize: nearestEnlargement,
+  QuantizeLinear: oneScale,
   ...Object.fromEntries(
     ['Sum', 'Mean', 'Max', 'Min', 'L1', 'L2', 'SumSquare', 'LogSum', 'LogSumExp', 'Prod'].map((kind) => [
       `Reduce${kind}`,

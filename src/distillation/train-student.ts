@@ -8,9 +8,12 @@ import { heldOutLoss } from './held-out-loss.js';
 import type { LossPlan } from './losses/loss-plan.js';
 import { createOptimizer } from './optimizers/create-optimizer.js';
 import type { Parameters } from './optimizers/optimizer.js';
-import { scoringProgram, type TrainingProgram, trainingProgram } from './program.js';
+import { type ProgramOptions, scoringProgram, type TrainingProgram, trainingProgram } from './program.js';
 import { batchesPerEpoch, type TrainingOptions, train } from './train.js';
-import { type EpochRecord, floatsOf, startState, type TrainingState } from './training-state.js';
+import { type EpochRecord, floatsOf, startState, type TrainingState, type Weights } from './training-state.js';
+
+/** Between QuantizeLinear and DequantizeLinear a training graph wants the floats that gradients read, no integer kernels. */
+const FLOAT_ONLY = { 'session.disable_quant_qdq': '1' };
 
 export interface StudentTraining {
   /** In the training operator set, constants as initializers. It is left as it is. */
@@ -29,6 +32,8 @@ export interface StudentTraining {
   targets(indices: readonly number[], loss: LossPlan): Promise<Feeds>;
   /** Names this run among those of the step, for its checkpoint. */
   readonly run: string;
+  /** How good weights are on the held-out samples, lower is better; by default their loss in the student's own graph. */
+  readonly heldOutScore?: (weights: Weights) => Promise<number>;
   readonly checkpoints: CheckpointStore;
   readonly threads: number;
   readonly seed: number;
@@ -51,14 +56,13 @@ export interface TrainedStudent {
  * @throws ServiceError unsupported_operator, dataset_mismatch, training_diverged, model_run_failed
  */
 export async function trainStudent(task: StudentTraining): Promise<TrainedStudent> {
-  const { student, output, loss, teacherDims, batchSize, heldOut, signal, threads } = task;
+  const { student, output, loss, teacherDims, batchSize, signal, threads } = task;
   const sample = await task.inputs(
     Array.from({ length: batchSize }, (_, i) => task.indices[i % task.indices.length] ?? 0),
   );
   const shared = { sample, output, loss, teacherDims };
   const program = await trainingProgram(student, { ...shared, trained: task.trained });
   const state = freshState(task, program);
-  const scoring = await scoringProgram(student, { ...shared, weights: [...state.weights.keys()] });
   const saved = await task.checkpoints.load(task.run);
   if (saved) restoreCheckpoint(saved, state, task.run);
   const save = () => task.checkpoints.save(task.run, encodeCheckpoint(state, task.run));
@@ -66,16 +70,15 @@ export async function trainStudent(task: StudentTraining): Promise<TrainedStuden
   const batch = async (indices: readonly number[]) =>
     new Map([...(await task.inputs(indices)), ...(await task.targets(indices, loss))]);
 
-  const stopped = await withSession(program.bytes, { threads }, (session) =>
-    withSession(scoring.bytes, { threads }, (scorer) =>
+  const stopped = await withSession(program.bytes, { threads, extra: FLOAT_ONLY }, (session) =>
+    withHeldOutScore(task, { ...shared, weights: [...state.weights.keys()] }, batch, (heldOut) =>
       train(
         {
           session,
           program,
           indices: task.indices,
           batch,
-          heldOut: (weights) =>
-            heldOutLoss({ session: scorer, program: scoring, indices: heldOut, batchSize, weights, batch, signal }),
+          heldOut,
           async step({ epoch, optimizer }, totalSteps, stepLoss) {
             task.progress(optimizer.steps / totalSteps, { epoch, step: optimizer.steps, loss: stepLoss });
             if (due()) await save();
@@ -100,6 +103,20 @@ export async function trainStudent(task: StudentTraining): Promise<TrainedStuden
     stopped,
     history: state.history,
   };
+}
+
+/** Opens what scores weights on the held-out samples, hands it to `use` and frees it on every path. */
+async function withHeldOutScore<Result>(
+  { student, heldOut: indices, batchSize, signal, threads, heldOutScore }: StudentTraining,
+  options: ProgramOptions & { readonly weights: readonly string[] },
+  batch: (indices: readonly number[]) => Promise<Feeds>,
+  use: (heldOut: (weights: Weights) => Promise<number>) => Promise<Result>,
+): Promise<Result> {
+  if (heldOutScore) return use(heldOutScore);
+  const program = await scoringProgram(student, options);
+  return withSession(program.bytes, { threads, extra: FLOAT_ONLY }, (session) =>
+    use((weights) => heldOutLoss({ session, program, indices, batchSize, weights, batch, signal })),
+  );
 }
 
 /** Copies of the student's weights and running statistics, which training changes in place. */

@@ -10,7 +10,7 @@ const unary =
   ({ node, gradient, emit }) => [emit.mul(gradient, slope(emit, node.inputs[0] ?? '', node.outputs[0] ?? '', node))];
 
 /** 1 where low < x < high. */
-function inside(emit: Emitter, x: string, low: number | undefined, high: number | undefined): string {
+export function inside(emit: Emitter, x: string, low: number | undefined, high: number | undefined): string {
   const above = low === undefined || low === -Infinity ? undefined : emit.op('Greater', [x, emit.scalar(low)]);
   const below = high === undefined || high === Infinity ? undefined : emit.op('Less', [x, emit.scalar(high)]);
   if (above !== undefined && below !== undefined) return emit.mask(emit.op('And', [above, below]));

@@ -5,6 +5,7 @@ import { convolutionRules } from './convolution.js';
 import { matmulRules } from './matmul.js';
 import { normalizationRules } from './normalization.js';
 import { poolingRules } from './pooling.js';
+import { quantizationRules } from './quantization.js';
 import { reductionRules } from './reduction.js';
 import { shapeRules } from './shape.js';
 
@@ -18,4 +19,5 @@ export const GRADIENT_RULES: RuleTable = {
   ...normalizationRules,
   ...reductionRules,
   ...shapeRules,
+  ...quantizationRules,
 };
