@@ -7,12 +7,16 @@ export const SCHEMES = [
   'int8_dynamic',
   'int8_weights',
   'int4_weights',
+  'fp16',
   'fp16_weights',
 ] as const;
 export type Scheme = (typeof SCHEMES)[number];
 /** What a step may ask for: a scheme, or the search for the best one. */
 export const STEP_SCHEMES = [...SCHEMES, 'auto'] as const;
 export type StepScheme = (typeof STEP_SCHEMES)[number];
+
+/** Whether a scheme has to see samples: it measures the ranges of activations on them. */
+export const measuresRanges = (scheme: StepScheme): boolean => scheme === 'int8_static' || scheme === 'fp16';
 
 /** What a search looks for among models that are good enough. */
 export const OBJECTIVES = ['latency', 'size'] as const;
@@ -68,9 +72,9 @@ const QuantizeFields = z.strictObject({
   type: z.literal('quantize'),
   scheme: z.enum(STEP_SCHEMES).meta({
     description:
-      'auto: tries the others under a time budget and keeps the best that is good enough. optimized: FP32, lossless clean-up only. int8_static: INT8 activations with calibrated ranges. int8_dynamic: INT8 activations whose ranges are measured on every run. int8_weights: INT8 weights, float activations, standard operators only. int4_weights: INT4 weights in blocks of 32, float activations. fp16_weights: weights stored in half precision, everything runs in FP32.',
+      'auto: tries the others under a time budget and keeps the best that is good enough. optimized: FP32, lossless clean-up only. int8_static: INT8 activations with calibrated ranges. int8_dynamic: INT8 activations whose ranges are measured on every run. int8_weights: INT8 weights, float activations, standard operators only. int4_weights: INT4 weights in blocks of 32, float activations. fp16: weights and arithmetic in half precision where the numbers seen on samples allow it, for devices that have it. fp16_weights: weights stored in half precision, everything runs in FP32.',
   }),
-  calibration: Calibration.prefault({}).meta({ description: 'Used by int8_static.' }),
+  calibration: Calibration.prefault({}).meta({ description: 'Used by int8_static; fp16 reads its number of samples.' }),
   weights: Weights.prefault({}).meta({ description: 'Used by int4_weights.' }),
   per_channel: z
     .boolean()
@@ -93,6 +97,10 @@ const QuantizeFields = z.strictObject({
   bias_correction: z.enum(BIAS_CORRECTIONS).default('none').meta({
     description:
       'With int8_static. analytic: the bias of Conv and Gemm takes back the mean error that rounding the weights makes on the calibration samples.',
+  }),
+  keep_io_types: z.boolean().optional().meta({
+    description:
+      'With fp16: inputs and outputs stay FP32, and the model casts them itself; default true. With false they are FP16.',
   }),
   objective: z
     .enum(OBJECTIVES)
@@ -123,10 +131,15 @@ const QuantizeFields = z.strictObject({
 });
 /** What a step of a scheme does not read. */
 function strayFields(step: z.infer<typeof QuantizeFields>): { field: string; message: string }[] {
-  if (step.scheme === 'auto') return [];
-  const stray = SEARCH_FIELDS.filter((field) => step[field] !== undefined).map((field) => {
+  const halves =
+    step.keep_io_types === undefined || step.scheme === 'fp16'
+      ? []
+      : [{ field: 'keep_io_types', message: 'belongs to the scheme "fp16" only' }];
+  if (step.scheme === 'auto') return halves;
+  const searching = SEARCH_FIELDS.filter((field) => step[field] !== undefined).map((field) => {
     return { field, message: 'belongs to the scheme "auto" only' };
   });
+  const stray = [...halves, ...searching];
   if (step.bias_correction === 'none' || step.scheme === 'int8_static') return stray;
   return [
     ...stray,

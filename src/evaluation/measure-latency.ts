@@ -2,6 +2,7 @@ import type { JobSpec } from '../contracts/job-spec.js';
 import type { ValueSignature } from '../contracts/signature.js';
 import type { Samples } from '../datasets/samples.js';
 import { syntheticSamples } from '../datasets/synthetic.js';
+import { fittingFeeds } from '../runtime/feeds.js';
 import type { Feeds, Session } from '../runtime/session.js';
 import { type EvaluatedModel, withModels } from './evaluated-model.js';
 import { type TimedModels, timeModels } from './latency/time-models.js';
@@ -46,7 +47,11 @@ export async function measureLatency<Name extends string>(task: {
       const { inputs } = sessions[0] as Session;
       const { feeds, batch } = await timedFeeds(task.samples, task.indices, inputs, latency, task.seed);
       const models = Object.fromEntries(
-        entries.map(([name], i) => [name, () => (sessions[i] as Session).run(feeds)]),
+        entries.map(([name], i) => {
+          const session = sessions[i] as Session;
+          const fitting = fittingFeeds(session.inputs, feeds);
+          return [name, () => session.run(fitting)];
+        }),
       ) as Record<Name, () => Promise<unknown>>;
       const { runs } = latency;
       const timed = await task.exclusive(() =>

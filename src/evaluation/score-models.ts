@@ -2,6 +2,7 @@ import type { Samples } from '../datasets/samples.js';
 import { numbers } from '../onnx/ir/numbers.js';
 import type { Tensor } from '../onnx/ir/tensor.js';
 import { ServiceError } from '../platform/errors.js';
+import { fittingFeeds } from '../runtime/feeds.js';
 import type { Session } from '../runtime/session.js';
 import { batches, sampleOf } from './batches.js';
 import type { Metric, MetricOptions, SampleValues } from './metrics/metric.js';
@@ -56,7 +57,7 @@ export async function scoreModels(task: {
   const { metric, samples, indices, batch, output } = task;
   const scores = { original: new Float64Array(indices.length), result: new Float64Array(indices.length) };
   const answer = async (session: Session, feeds: Awaited<ReturnType<Samples['feeds']>>) =>
-    (await session.run(feeds, [output])).get(output) as Tensor;
+    (await session.run(fittingFeeds(session.inputs, feeds), [output])).get(output) as Tensor;
   const keep = (side: keyof Scores, at: number, score: number) => {
     if (!Number.isFinite(score)) {
       throw new ServiceError('output_not_finite', `The ${side} gives NaN or infinity on sample ${indices[at]}.`, {

@@ -29,6 +29,8 @@ export interface SchemeOptions extends RangingOptions {
 
 export interface Scheme {
   readonly model: Model;
+  /** The same computation with all values in float32 under the names that they had, where the model itself lacks some. */
+  readonly comparable?: Model;
   /** What suited the rewritten graph to the float kernels of this CPU. */
   readonly passes: CleanUpResult['passes'];
   readonly plan: Plan;
@@ -36,6 +38,8 @@ export interface Scheme {
   readonly calibratedTensors: number;
   /** Presets of ranges that were compared; none when there was only one. */
   readonly presets: readonly JudgedPreset[];
+  /** What a report should say of it, instead of what follows from the plan. */
+  readonly notes?: readonly string[];
 }
 
 /**

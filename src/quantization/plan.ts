@@ -10,11 +10,11 @@ export type IntegerArithmetic = 'static' | 'dynamic' | 'weights8' | 'weights4';
 /**
  * What happens to one node: integer arithmetic, or
  * rows: an embedding table in int8, restored after the look-up. stored: runs in float, weights int8 in the file and unfolded at load;
- * stored4, stored16: the same in int4 and float16. float: untouched.
+ * stored4, stored16: the same in int4 and float16. half: computes in float16. float: untouched.
  */
-export type Treatment = IntegerArithmetic | 'rows' | 'stored' | 'stored4' | 'stored16' | 'float';
+export type Treatment = IntegerArithmetic | 'rows' | 'stored' | 'stored4' | 'stored16' | 'half' | 'float';
 
-const FLOATING: ReadonlySet<Treatment> = new Set(['rows', 'stored', 'stored4', 'stored16', 'float']);
+const FLOATING: ReadonlySet<Treatment> = new Set(['rows', 'stored', 'stored4', 'stored16', 'half', 'float']);
 
 export const runsInInteger = ({ treatment }: Decision): boolean => !FLOATING.has(treatment);
 

@@ -8,16 +8,16 @@ import { cleanUp } from '../onnx/passes/clean-up.js';
 import { tuneForCpu } from '../onnx/passes/tune-for-cpu.js';
 import type { RecordedShape } from '../onnx/shapes/record-shapes.js';
 import { ServiceError } from '../platform/errors.js';
-import { applyScheme, type Scheme } from './apply-scheme.js';
+import type { Scheme } from './apply-scheme.js';
+import { buildScheme, refuseWithoutSamples } from './build-scheme.js';
 import { measureSqnr } from './measure-sqnr.js';
 import { withUniqueNames } from './names.js';
 import { selectNodes } from './node-selection.js';
-import { type IntegerArithmetic, runsInInteger } from './plan.js';
+import { runsInInteger } from './plan.js';
 import { refuseQuantized } from './recognise.js';
 import { reportNodes, resultOf } from './report-nodes.js';
 import type { QuantizationSamples } from './samples.js';
 import { runOnce, shapesOnSample } from './shapes.js';
-import { storeHalves } from './store-halves.js';
 import { FOUR_BIT_OPSET } from './store-in-blocks.js';
 
 /** Samples on which the error of each node is measured: a mean of squares over thousands of elements needs few. */
@@ -51,14 +51,6 @@ export interface Quantized extends StageFields {
   readonly cleaned: Model;
   readonly nodes: NodeReport[];
 }
-
-/** How each scheme lets nodes run in integer. */
-const ARITHMETIC: Readonly<Record<Exclude<SettledStep['scheme'], 'optimized' | 'fp16_weights'>, IntegerArithmetic>> = {
-  int8_static: 'static',
-  int8_dynamic: 'dynamic',
-  int8_weights: 'weights8',
-  int4_weights: 'weights4',
-};
 
 /** Progress of a phase as progress of the whole. */
 function overall(options: QuantizeOptions): (phase: QuantizePhase, fraction: number) => void {
@@ -96,40 +88,17 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     progress('compare', 1);
     return { model: tuned.model, cleaned: tuned.model, passes: [...passes, ...tuned.passes], notes: [], nodes: [] };
   }
-  const arithmetic = step.scheme === 'fp16_weights' ? null : ARITHMETIC[step.scheme];
-  const float = arithmetic === null ? tuned.model : cleaned;
-  if (arithmetic === 'static' && (!samples || options.calibration.length === 0)) {
-    throw new ServiceError(
-      'dataset_required',
-      'int8_static measures activation ranges on samples, and there are none.',
-      {
-        hint: 'Name a dataset in the job, or use int8_dynamic, which needs none.',
-      },
-    );
-  }
+  const float = step.scheme === 'fp16_weights' ? tuned.model : cleaned;
+  const calibration = samples ? options.calibration.slice(0, step.calibration.samples) : [];
+  refuseWithoutSamples(step, calibration);
   const shapes = await shapesOnSample(cleaned, samples, [...options.calibration, ...options.selection], {
     threads,
     scratch,
   });
-  const scheme =
-    arithmetic === null
-      ? storeHalves(tuned, selected)
-      : await applyScheme({
-          ...options,
-          model: cleaned,
-          arithmetic,
-          selected,
-          shapes,
-          perChannel: step.per_channel,
-          weights: step.weights,
-          onlyWhatPays: step.only_what_pays,
-          instructionSets: options.cpu.instructionSets,
-          keptInFloat: options.keptInFloat ?? [],
-          calibration: options.calibration.slice(0, step.calibration.samples),
-          ranging: step.calibration,
-          biasCorrection: step.bias_correction,
-          progress,
-        });
+  const scheme = await buildScheme({
+    ...options,
+    ...{ cleaned, tuned, selected, shapes, calibration, progress },
+  });
   refuseUnchanged(scheme);
   const sqnr = await sqnrOfNodes(options, float, scheme, shapes, (fraction) => progress('compare', fraction));
   const decisions = [...scheme.plan.decisions.values()];
@@ -138,7 +107,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     model: scheme.model,
     cleaned: tuned.model,
     passes: [...passes, ...scheme.passes],
-    ...(arithmetic === 'static' && {
+    ...(step.scheme === 'int8_static' && {
       calibration: {
         method: step.calibration.method,
         samples: Math.min(options.calibration.length, step.calibration.samples),
@@ -155,7 +124,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     }),
     integer_nodes: integer,
     float_nodes: decisions.length - integer,
-    notes: notesOn(step, scheme),
+    notes: [...(scheme.notes ?? notesOn(step, scheme))],
     nodes: reportNodes(scheme.plan, scheme.integerWeights, sqnr),
   };
 }
@@ -202,7 +171,7 @@ function notesOn({ scheme, only_what_pays }: SettledStep, { plan }: Scheme): str
 function sqnrOfNodes(
   options: QuantizeOptions,
   cleaned: Model,
-  { model, plan }: Scheme,
+  { model, comparable, plan }: Scheme,
   shapes: ReadonlyMap<string, RecordedShape>,
   progress: (fraction: number) => void,
 ): Promise<Map<string, number | null>> {
@@ -217,7 +186,7 @@ function sqnrOfNodes(
   const indices = options.selection.slice(0, SQNR_SAMPLES * (samples.batch ?? 1));
   return measureSqnr({
     float: cleaned,
-    quantized: model,
+    quantized: comparable ?? model,
     values,
     samples,
     indices,

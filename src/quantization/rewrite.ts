@@ -23,6 +23,7 @@ const EMITTERS: Readonly<Record<Treatment, (rewriting: Rewriting, node: Node) =>
   stored: (rewriting, node) => rewriting.emit(node),
   stored4: (rewriting, node) => rewriting.emit(node),
   stored16: (rewriting, node) => rewriting.emit(node),
+  half: (rewriting, node) => rewriting.emit(node),
   float: (rewriting, node) => rewriting.emit(node),
 };
 

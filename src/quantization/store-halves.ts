@@ -1,10 +1,11 @@
 import { cloneModel } from '../onnx/ir/clone.js';
-import { node as makeNode, type Node } from '../onnx/ir/graph.js';
+import { type Graph, node as makeNode, type Node } from '../onnx/ir/graph.js';
 import { numberToHalf } from '../onnx/ir/numbers.js';
 import { elementCount, elements, type Tensor, tensor } from '../onnx/ir/tensor.js';
 import { graphsOf } from '../onnx/ir/visit-graphs.js';
 import type { CleanUpResult } from '../onnx/passes/clean-up.js';
 import type { Scheme } from './apply-scheme.js';
+import { LARGEST_HALF } from './half/half-constants.js';
 import { freshNames } from './names.js';
 import type { NodeSelection } from './node-selection.js';
 import type { Decision } from './plan.js';
@@ -12,29 +13,21 @@ import { LEAST_STORED_ELEMENTS } from './store-weights.js';
 import { hasWeights } from './weight-operands.js';
 
 const FLOAT32 = 1;
-/** The largest finite half. */
-const LARGEST_HALF = 65_504;
 
 const isLarge = ({ dtype, dims }: Tensor) => dtype === 'float32' && elementCount(dims) >= LEAST_STORED_ELEMENTS;
 const fitsHalf = (value: Tensor) => elements(value, 'float32').every((number) => Math.abs(number) <= LARGEST_HALF);
 
-/**
- * Stores the large float constants of all graphs in IEEE half precision, rounded to nearest, ties to even, and restores each by a Cast
- * under the name it had. ONNX Runtime folds the Cast when it loads the model, so everything runs as before, in FP32. A constant that
- * holds a number beyond 65,504, or that an excluded node reads, stays as it is.
- */
-export function storeHalves({ model, passes }: CleanUpResult, selected: NodeSelection): Scheme {
-  const stored = cloneModel(model);
-  const graphs = [...graphsOf(stored.graph)];
-  const fresh = freshNames(stored.graph);
-  const excluded = new Set(
-    graphs.flatMap(({ nodes }) => nodes.filter((node) => !selected(node))).flatMap((n) => n.inputs),
-  );
+/** Stores the wanted large constants of these graphs as halves, each restored by a Cast, and gives their names. */
+export function storeConstants(
+  graphs: readonly Graph[],
+  wanted: (name: string) => boolean,
+  fresh: (hint: string) => string,
+): ReadonlySet<string> {
   const halves = new Set<string>();
   for (const graph of graphs) {
     const inputs = new Set(graph.inputs.map(({ name }) => name));
     const restoring = [...graph.initializers].flatMap(([name, value]): Node[] => {
-      if (!isLarge(value) || inputs.has(name) || excluded.has(name) || !fitsHalf(value)) return [];
+      if (!isLarge(value) || inputs.has(name) || !wanted(name) || !fitsHalf(value)) return [];
       const half = fresh(`${name}_half`);
       graph.initializers.delete(name);
       graph.initializers.set(
@@ -46,6 +39,21 @@ export function storeHalves({ model, passes }: CleanUpResult, selected: NodeSele
     });
     graph.nodes.unshift(...restoring);
   }
+  return halves;
+}
+
+/**
+ * Stores the large float constants of all graphs in IEEE half precision, rounded to nearest, ties to even, and restores each by a Cast
+ * under the name it had. ONNX Runtime folds the Cast when it loads the model, so everything runs as before, in FP32. A constant that
+ * holds a number beyond 65,504, or that an excluded node reads, stays as it is.
+ */
+export function storeHalves({ model, passes }: CleanUpResult, selected: NodeSelection): Scheme {
+  const stored = cloneModel(model);
+  const graphs = [...graphsOf(stored.graph)];
+  const excluded = new Set(
+    graphs.flatMap(({ nodes }) => nodes.filter((node) => !selected(node))).flatMap((n) => n.inputs),
+  );
+  const halves = storeConstants(graphs, (name) => !excluded.has(name), freshNames(stored.graph));
   const decisions = new Map<Node, Decision>();
   for (const node of model.graph.nodes) {
     if (!hasWeights(node) || !node.inputs.some((name) => model.graph.initializers.has(name))) continue;

@@ -1,5 +1,6 @@
 import type { Dimension, ValueSignature } from '../contracts/signature.js';
-import type { Tensor } from '../onnx/ir/tensor.js';
+import { numberToHalf } from '../onnx/ir/numbers.js';
+import { elements, type Tensor, tensor } from '../onnx/ir/tensor.js';
 import { ServiceError } from '../platform/errors.js';
 import { isPassable } from './tensors.js';
 
@@ -28,4 +29,22 @@ export function checkFeeds(inputs: readonly ValueSignature[], feeds: ReadonlyMap
     const reason = mismatch(input, feeds.get(input.name));
     if (reason !== null) throw new ServiceError('model_run_failed', reason);
   }
+}
+
+/**
+ * The same feeds for a model made of the one that they are for: float32 is rounded for inputs that have become halves, the rest is
+ * handed on as it is.
+ */
+export function fittingFeeds(
+  inputs: readonly ValueSignature[],
+  feeds: ReadonlyMap<string, Tensor>,
+): ReadonlyMap<string, Tensor> {
+  const halves = inputs.filter(({ name, dtype }) => dtype === 'float16' && feeds.get(name)?.dtype === 'float32');
+  if (halves.length === 0) return feeds;
+  const rounded = halves.map(({ name }): [string, Tensor] => {
+    const { dims, ...rest } = feeds.get(name) as Tensor;
+    const values = elements({ dims, ...rest }, 'float32');
+    return [name, tensor('float16', dims, Uint16Array.from(values, numberToHalf))];
+  });
+  return new Map([...feeds, ...rounded]);
 }

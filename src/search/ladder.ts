@@ -31,6 +31,12 @@ const DEFAULT: readonly Preset[] = [{ variant: 'with its defaults', change: {} }
 /** Schemes in the order of what a candidate costs to make; others follow in the order of the contract. */
 const CHEAP_FIRST: readonly Scheme[] = ['optimized', 'int8_dynamic', 'int8_static'];
 
+/**
+ * Schemes that a search tries when the step names them. fp16: the same bytes as fp16_weights; ONNX Runtime's CPU kernels, which time the
+ * candidates, gain nothing from it on x86.
+ */
+const ONLY_BY_NAME: ReadonlySet<Scheme> = new Set(['fp16']);
+
 function presets(scheme: Scheme, step: QuantizeStep): readonly Preset[] {
   const own = PRESETS[scheme] ?? DEFAULT;
   if (scheme !== 'int8_static') return own;
@@ -56,7 +62,7 @@ function settled(step: QuantizeStep, scheme: Scheme): QuantizeStep {
  */
 export function ladder(step: QuantizeStep, pinned: boolean): Recipe[] {
   const order = [...CHEAP_FIRST, ...SCHEMES.filter((scheme) => !CHEAP_FIRST.includes(scheme))];
-  const wanted = order.filter((scheme) => SCHEMES.includes(scheme) && (step.schemes?.includes(scheme) ?? true));
+  const wanted = order.filter((scheme) => step.schemes?.includes(scheme) ?? !ONLY_BY_NAME.has(scheme));
   const recipes = wanted.flatMap((scheme) =>
     presets(scheme, step).map(({ variant, change }): Recipe => {
       return {

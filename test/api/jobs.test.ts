@@ -200,6 +200,7 @@ const REFUSED: readonly (readonly [string, () => Promise<object> | object, numbe
     'dataset_required',
     '/dataset',
   ],
+  ['no dataset for fp16', () => ({ model, steps: [quantize('fp16')] }), 422, 'dataset_required', '/dataset'],
   [
     'a dataset of another width',
     async () => spec({ dataset: await uploadDataset(await npz({ x: npy(floats(new Float32Array(60), [20, 3])) })) }),

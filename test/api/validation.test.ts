@@ -50,13 +50,18 @@ const SPECS: readonly (readonly [string, unknown, readonly (readonly [string, st
     [['/steps/0/type', 'invalid_union', /Expected one of "quantize"/]],
   ],
   [
+    'a field of another scheme',
+    { model, steps: [{ type: 'quantize', scheme: 'int8_dynamic', keep_io_types: false }] },
+    [['/steps/0/keep_io_types', 'custom', /belongs to the scheme "fp16" only/]],
+  ],
+  [
     'an unknown scheme',
     { model, steps: [{ type: 'quantize', scheme: 'int7' }] },
     [
       [
         '/steps/0/scheme',
         'invalid_value',
-        /one of "optimized", "int8_static", "int8_dynamic", "int8_weights", "int4_weights", "fp16_weights", "auto", got "int7"/,
+        /one of "optimized", "int8_static", "int8_dynamic", "int8_weights", "int4_weights", "fp16", "fp16_weights", "auto", got "int7"/,
       ],
     ],
   ],

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Evaluate, Requirements } from '../../src/contracts/job-spec.js';
 import { Report } from '../../src/contracts/report.js';
+import { castTo } from '../../src/datasets/cast.js';
 import { type EvaluationOptions, evaluateModels } from '../../src/evaluation/evaluate-models.js';
 import type { EvaluatedModel } from '../../src/evaluation/evaluated-model.js';
 import { node } from '../../src/onnx/ir/graph.js';
@@ -23,12 +24,20 @@ before(async () => {
 after(() => rm(folder, { recursive: true }));
 
 /** y = x ⊙ factors, so that a test says which samples a model gets wrong. */
-async function scaled(name: string, factors: readonly number[], padding = 0): Promise<EvaluatedModel> {
+async function scaled(
+  name: string,
+  factors: readonly number[],
+  padding = 0,
+  dtype: 'float32' | 'float16' = 'float32',
+): Promise<EvaluatedModel> {
   const model = smallModel({
     nodes: [node('Mul', ['x', 'factors'], ['scores'], { name: 'scale' })],
-    inputs: { x: ['float32', ['n', CLASSES]] },
-    outputs: { scores: ['float32', ['n', CLASSES]] },
-    constants: { factors: floats(factors), unused: floats(new Float32Array(padding)) },
+    inputs: { x: [dtype, ['n', CLASSES]] },
+    outputs: { scores: [dtype, ['n', CLASSES]] },
+    constants: {
+      factors: { dtype, dims: [CLASSES], bytes: castTo(factors, dtype) },
+      unused: floats(new Float32Array(padding)),
+    },
   });
   const bytes = encodeModel(model);
   const path = join(folder, `${name}.onnx`);
@@ -104,6 +113,14 @@ describe('evaluateModels', () => {
     const original = await scaled('same', GOOD);
     const { metric_drop } = await evaluateModels(options({ original, result: original, indices: [0, 1] }));
     assert.deepEqual(metric_drop, { value: 0, ci95: [0, 0] });
+  });
+
+  it('feeds halves to a model whose inputs are halves', async () => {
+    const original = await scaled('single', GOOD);
+    const result = await scaled('half', GOOD, 0, 'float16');
+    const evaluation = await evaluateModels(options({ original, result }));
+    assert.equal(evaluation.result.metric.value, 1);
+    assert.equal(evaluation.metric_drop.value, 0);
   });
 
   it('compares with the original where there are no labels', async () => {

@@ -1,5 +1,6 @@
 import type { DistillLoss } from '../../contracts/distill-step.js';
 import { type JobSpec, modelsOf } from '../../contracts/job-spec.js';
+import { measuresRanges } from '../../contracts/quantize-step.js';
 import { type DatasetMatch, matchDataset } from '../../datasets/admission/match.js';
 import { ServiceError } from '../../platform/errors.js';
 import type { Queries } from '../../storage/database.js';
@@ -37,9 +38,10 @@ export async function checkSpec(queries: Queries, tenant: Tenant, spec: JobSpec)
 }
 
 function checkCalibration({ dataset, steps }: JobSpec): void {
-  const index = steps.findIndex((step) => step.type === 'quantize' && step.scheme === 'int8_static');
-  if (index < 0 || dataset !== undefined) return;
-  const message = 'int8_static measures the ranges of activations on samples.';
+  const index = steps.findIndex((step) => step.type === 'quantize' && measuresRanges(step.scheme));
+  const step = steps[index];
+  if (step?.type !== 'quantize' || dataset !== undefined) return;
+  const message = `${step.scheme} measures the ranges of activations on samples.`;
   throw new ServiceError('dataset_required', `${message} Name a dataset, or take a scheme that needs none.`, {
     errors: [
       { pointer: '/dataset', code: 'dataset_required', message },

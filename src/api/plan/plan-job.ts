@@ -14,6 +14,7 @@ const SCHEME_ACTIONS: Readonly<Record<QuantizeStep['scheme'], string>> = {
   int8_dynamic: 'clean the graph up and store weights in INT8; activations become INT8 while the model runs',
   int8_weights: 'clean the graph up and store weights in INT8; activations stay float',
   int4_weights: 'clean the graph up and store weights in INT4, in blocks of 32; activations stay float',
+  fp16: 'clean the graph up, measure on the calibration samples which numbers fit half precision, and compute in it where they do',
   fp16_weights: 'clean the graph up and store weights in FP16; everything runs in FP32',
 };
 

@@ -1,7 +1,7 @@
 import { elements, type Tensor } from './tensor.js';
 
 /** The value of a 16-bit IEEE 754 pattern (binary16). */
-function halfToNumber(pattern: number): number {
+export function halfToNumber(pattern: number): number {
   const sign = pattern & 0x8000 ? -1 : 1;
   const exponent = (pattern >> 10) & 0x1f;
   const fraction = pattern & 0x3ff;

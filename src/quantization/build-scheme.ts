@@ -1,0 +1,68 @@
+import { measuresRanges, type Scheme as SchemeName, type SettledStep } from '../contracts/quantize-step.js';
+import type { Model } from '../onnx/ir/graph.js';
+import type { CleanUpResult } from '../onnx/passes/clean-up.js';
+import type { RecordedShape } from '../onnx/shapes/record-shapes.js';
+import { ServiceError } from '../platform/errors.js';
+import { applyScheme, type Scheme, type SchemeOptions } from './apply-scheme.js';
+import { halfScheme } from './half/half-scheme.js';
+import type { NodeSelection } from './node-selection.js';
+import type { IntegerArithmetic } from './plan.js';
+import type { QuantizationSamples } from './samples.js';
+import { storeHalves } from './store-halves.js';
+
+/** How each integer scheme lets nodes run in integer. */
+const ARITHMETIC: Partial<Readonly<Record<SchemeName, IntegerArithmetic>>> = {
+  int8_static: 'static',
+  int8_dynamic: 'dynamic',
+  int8_weights: 'weights8',
+  int4_weights: 'weights4',
+};
+
+export interface BuildOptions extends Pick<SchemeOptions, 'selection' | 'threads' | 'scratch' | 'signal' | 'progress'> {
+  readonly step: SettledStep;
+  readonly keptInFloat?: readonly string[];
+  readonly samples: QuantizationSamples | null;
+  readonly calibration: readonly number[];
+  readonly cpu: { readonly instructionSets: readonly string[] };
+  readonly cleaned: Model;
+  readonly tuned: CleanUpResult;
+  readonly selected: NodeSelection;
+  readonly shapes: ReadonlyMap<string, RecordedShape>;
+}
+
+/** @throws ServiceError dataset_required when the scheme measures something and there are no samples */
+export function refuseWithoutSamples({ scheme }: SettledStep, calibration: readonly number[]): void {
+  if (!measuresRanges(scheme) || calibration.length > 0) return;
+  const other = scheme === 'fp16' ? 'fp16_weights' : 'int8_dynamic';
+  throw new ServiceError(
+    'dataset_required',
+    `${scheme} measures the ranges of activations on samples, and there are none.`,
+    { hint: `Name a dataset in the job, or use ${other}, which needs none.` },
+  );
+}
+
+/** Carries out the scheme that a step names, on the cleaned model. @throws as the scheme does */
+export async function buildScheme(options: BuildOptions): Promise<Scheme> {
+  const { step, cleaned, tuned, selected, shapes, calibration, samples, progress } = options;
+  if (step.scheme === 'fp16_weights') return storeHalves(tuned, selected);
+  if (step.scheme === 'fp16' && samples) {
+    return halfScheme({
+      ...{ ...options, samples, model: cleaned, selected, shapes, indices: calibration },
+      keepIoTypes: step.keep_io_types ?? true,
+      progress: (fraction) => progress('calibrate', fraction),
+    });
+  }
+  const arithmetic = ARITHMETIC[step.scheme];
+  if (!arithmetic) throw new Error(`${step.scheme} is no scheme of numbers`);
+  return applyScheme({
+    ...{ ...options, model: cleaned, arithmetic, selected, shapes, calibration },
+    perChannel: step.per_channel,
+    weights: step.weights,
+    onlyWhatPays: step.only_what_pays,
+    instructionSets: options.cpu.instructionSets,
+    keptInFloat: options.keptInFloat ?? [],
+    ranging: step.calibration,
+    biasCorrection: step.bias_correction,
+    progress,
+  });
+}

@@ -1,0 +1,76 @@
+import type { GraphEditor } from '../../onnx/ir/editor.js';
+import { intAttribute, type Node } from '../../onnx/ir/graph.js';
+import { elementCount } from '../../onnx/ir/tensor.js';
+import { elementType } from '../../onnx/serde/element-types.js';
+import { constantError, type HalfError, LARGEST_HALF } from './half-constants.js';
+
+/** Data to come may reach twice what the samples did. */
+const HEADROOM = 2;
+/** Rounding to halves leaves 73 dB of numbers well in range; below this, many of them are subnormal or gone. */
+const LEAST_DECIBEL = 40;
+/** Halves hold every whole number up to here. */
+const LARGEST_WHOLE = 2048;
+/** Halves up to here are off by at most 0.008, which is what a sine of them is then off by. */
+const LARGEST_ANGLE = 16;
+/** Σx² of a norm must not leave the range of halves in kernels that add in them. */
+const LARGEST_NORM = Math.sqrt(LARGEST_HALF / HEADROOM);
+
+const shown = (value: number) => value.toLocaleString('en-US', { maximumSignificantDigits: 3 });
+const decibels = (error: HalfError) => -10 * Math.log10(error.relativeNoise);
+
+const hasType = (node: Node, pattern: RegExp) =>
+  node.opType === 'Cast' && pattern.test(elementType(intAttribute(node, 'to', 0)) ?? '');
+const makesWhole = (node: Node) => ['Ceil', 'Floor', 'Mod', 'Round'].includes(node.opType) || hasType(node, /^u?int/);
+/** Inputs whose zeros are infinities in the output, or soon will be. */
+const dividesBy = (node: Node, index: number) =>
+  ['Log', 'Reciprocal', 'Sqrt', 'Pow', 'ReduceLogSum'].includes(node.opType)
+    ? index === 0
+    : node.opType === 'Div' && index === 1;
+
+/** Why a computed value must not be held in halves; null when it may be. */
+export function valueObstacle(editor: GraphEditor, value: string, error: HalfError): string | null {
+  const { largest, flushed } = error;
+  const readers = editor.uses(value);
+  const producer = editor.producer(value);
+  if (largest > LARGEST_HALF / HEADROOM) {
+    return `"${value}" reaches ${shown(largest)} on the samples; halves end at 65,504, and new data may go ${HEADROOM} times as far.`;
+  }
+  if (decibels(error) < LEAST_DECIBEL) {
+    return `The numbers of "${value}" are too small for halves (at most ${shown(largest)}): ${shown(decibels(error))} dB would be left of them.`;
+  }
+  if (flushed > 0 && readers.some(({ node, index }) => dividesBy(node, index))) {
+    return `${flushed} numbers of "${value}" would become 0 in halves, and are divided by or taken the logarithm of.`;
+  }
+  if (largest > LARGEST_WHOLE && (readers.some(({ node }) => makesWhole(node)) || (producer && fromWhole(producer)))) {
+    return `"${value}" holds or becomes whole numbers up to ${shown(largest)}; halves skip some from 2,048 on.`;
+  }
+  if (largest > LARGEST_ANGLE && readers.some(({ node }) => node.opType === 'Sin' || node.opType === 'Cos')) {
+    return `"${value}" holds angles up to ${shown(largest)}, which halves place too coarsely.`;
+  }
+  if (largest > LARGEST_NORM && producer?.opType === 'ReduceL2') {
+    return `The squares behind "${value}" add up to ${shown(largest ** 2)}; halves end at 65,504.`;
+  }
+  return null;
+}
+
+/** A Cast to float32 in a float32 model comes from whole numbers. */
+const fromWhole = (producer: Node) => hasType(producer, /^float32$/);
+
+/** Bounds: what lies outside of the halves bounds nothing. Terms: a lone tiny one keeps a divisor from 0, and still does as 6e-8. */
+const BOUNDED = new Set(['Clip', 'Max', 'Min']);
+const ADDED = new Set(['Add', 'Sub', 'Max', 'Clip']);
+
+/** Why a node that reads this constant cannot compute in halves; null when it can. */
+export function constantObstacle(editor: GraphEditor, node: Node, value: string): string | null {
+  const constant = editor.constant(value);
+  if (constant?.dtype !== 'float32') return null;
+  const error = constantError(constant);
+  if (error.largest > LARGEST_HALF && !BOUNDED.has(node.opType)) {
+    return `Its constant "${value}" reaches ${shown(error.largest)}; halves end at 65,504.`;
+  }
+  const harmless = elementCount(constant.dims) === 1 && ADDED.has(node.opType);
+  if (decibels(error) < LEAST_DECIBEL && error.largest <= LARGEST_HALF && !harmless) {
+    return `The numbers of its constant "${value}" are too small for halves (at most ${shown(error.largest)}).`;
+  }
+  return null;
+}
