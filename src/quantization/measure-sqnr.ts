@@ -2,13 +2,13 @@ import type { Model } from '../onnx/ir/graph.js';
 import { elements, type Tensor } from '../onnx/ir/tensor.js';
 import { MEASURING, withModelSession } from './model-session.js';
 import { type QuantizationSamples, sampleRows } from './samples.js';
-import { tapGroups, tapped } from './tapped-values.js';
+import { sideBySide } from './side-by-side.js';
 
 export interface SqnrOptions {
   readonly float: Model;
   readonly quantized: Model;
-  /** Values to compare, with the number of bytes that one run gives of each. */
-  readonly values: ReadonlyMap<string, number>;
+  /** Values to compare: float32, of both main graphs. */
+  readonly values: readonly string[];
   readonly samples: QuantizationSamples;
   readonly indices: readonly number[];
   readonly threads: number;
@@ -17,23 +17,11 @@ export interface SqnrOptions {
   readonly progress: (fraction: number) => void;
 }
 
-interface Energies {
-  signal: number;
-  noise: number;
-}
-
-function accumulate(energies: Energies, expected: Tensor, actual: Tensor): void {
-  const x = elements(expected, 'float32');
-  const y = elements(actual, 'float32');
-  for (let i = 0; i < x.length; i++) {
-    const value = x[i] as number;
-    energies.signal += value * value;
-    energies.noise += (value - (y[i] as number)) ** 2;
-  }
-}
-
 /** A bound that stands for "no difference". */
 const MAX_DECIBEL = 200;
+
+const only = (scalar: Tensor | undefined): number =>
+  (scalar ? elements(scalar, 'float32')[0] : undefined) ?? Number.NaN;
 
 /**
  * Signal to quantization noise of each value: 10 · log10(Σx² / Σ(x − y)²) in dB over all samples, x from the float model and y from the
@@ -41,32 +29,28 @@ const MAX_DECIBEL = 200;
  * in float: where no pair of weights saturates, that is what the integer kernels compute.
  */
 export async function measureSqnr(options: SqnrOptions): Promise<Map<string, number | null>> {
-  const result = new Map<string, number | null>();
-  const rows = sampleRows(options.indices, options.samples);
-  const passes = tapGroups(options.values);
-  const session = { threads: options.threads, scratch: options.scratch, optimization: MEASURING } as const;
-  if (rows.length === 0) return result;
-  for (const [pass, values] of passes.entries()) {
-    const energies = new Map(values.map((value): [string, Energies] => [value, { signal: 0, noise: 0 }]));
-    await withModelSession(tapped(options.float, values), session, (float) =>
-      withModelSession(tapped(options.quantized, values), session, async (quantized) => {
-        for (const [position, row] of rows.entries()) {
-          options.signal.throwIfAborted();
-          const feeds = await options.samples.feeds(row);
-          const expected = await float.run(feeds);
-          const actual = await quantized.run(feeds);
-          for (const [value, energy] of energies) {
-            const [x, y] = [expected.get(value), actual.get(value)];
-            if (x && y) accumulate(energy, x, y);
-          }
-          options.progress((pass + (position + 1) / rows.length) / passes.length);
-        }
-      }),
-    );
-    for (const [value, { signal, noise }] of energies) {
-      const decibel = noise === 0 ? MAX_DECIBEL : 10 * Math.log10(signal / noise);
-      result.set(value, signal > 0 && Number.isFinite(decibel) ? Math.min(MAX_DECIBEL, decibel) : null);
+  const { samples, threads, scratch } = options;
+  const rows = sampleRows(options.indices, samples);
+  if (rows.length === 0 || options.values.length === 0) return new Map();
+  const { model, comparisons } = sideBySide(options.float, options.quantized, options.values);
+  const energies = new Map(options.values.map((value) => [value, { signal: 0, noise: 0 }]));
+  await withModelSession(model, { threads, scratch, optimization: MEASURING }, async ({ run }) => {
+    for (const [position, row] of rows.entries()) {
+      options.signal.throwIfAborted();
+      const found = await run(await samples.feeds(row));
+      for (const [value, names] of comparisons) {
+        const energy = energies.get(value);
+        if (!energy) continue;
+        energy.signal += only(found.get(names.signal));
+        energy.noise += only(found.get(names.noise));
+      }
+      options.progress((position + 1) / rows.length);
     }
-  }
-  return result;
+  });
+  return new Map(
+    [...energies].map(([value, { signal, noise }]) => {
+      const decibel = noise === 0 ? MAX_DECIBEL : 10 * Math.log10(signal / noise);
+      return [value, signal > 0 && Number.isFinite(decibel) ? Math.min(MAX_DECIBEL, decibel) : null];
+    }),
+  );
 }

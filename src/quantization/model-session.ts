@@ -29,12 +29,17 @@ export async function withModelFile<Result>(
   }
 }
 
-/** Loads a model from a temporary file and frees both on every path. @throws ServiceError model_load_failed */
+/**
+ * Loads a model from a temporary file and frees both on every path. Such a session lives for a few runs, so it keeps no memory between
+ * them. @throws ServiceError model_load_failed
+ */
 export function withModelSession<Result>(
   model: Model,
   options: SessionOptions & { readonly scratch: string },
   use: (session: Session) => Promise<Result>,
 ): Promise<Result> {
   const { scratch, ...session } = options;
-  return withModelFile(model, scratch, ({ path, external }) => withSession(path, { ...session, external }, use));
+  return withModelFile(model, scratch, ({ path, external }) =>
+    withSession(path, { ...session, external, frugal: true }, use),
+  );
 }

@@ -1,7 +1,6 @@
 import type { SettledStep } from '../contracts/quantize-step.js';
 import type { NodeReport, StageReport } from '../contracts/report.js';
 import type { Model } from '../onnx/ir/graph.js';
-import { BITS, elementCount } from '../onnx/ir/tensor.js';
 import { raiseOpset } from '../onnx/opset/raise-opset.js';
 import { blockSize } from '../onnx/passes/blocked-layout.js';
 import { cleanUp } from '../onnx/passes/clean-up.js';
@@ -175,14 +174,10 @@ function sqnrOfNodes(
   shapes: ReadonlyMap<string, RecordedShape>,
   progress: (fraction: number) => void,
 ): Promise<Map<string, number | null>> {
-  const values = new Map<string, number>();
-  for (const { node } of plan.decisions.values()) {
-    const value = resultOf(node, plan);
-    const shape = shapes.get(value);
-    if (shape?.dtype === 'float32') values.set(value, (elementCount(shape.dims) * BITS.float32) / 8);
-  }
+  const results = [...plan.decisions.values()].map(({ node }) => resultOf(node, plan));
+  const values = [...new Set(results)].filter((value) => shapes.get(value)?.dtype === 'float32');
   const { samples, threads, scratch, signal } = options;
-  if (!samples || values.size === 0) return Promise.resolve(new Map());
+  if (!samples) return Promise.resolve(new Map());
   const indices = options.selection.slice(0, SQNR_SAMPLES * (samples.batch ?? 1));
   return measureSqnr({
     float: cleaned,

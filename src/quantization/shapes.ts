@@ -1,6 +1,6 @@
 import type { Model } from '../onnx/ir/graph.js';
 import { type RecordedShape, type RunModel, recordShapes } from '../onnx/shapes/record-shapes.js';
-import { MEASURING, withModelSession } from './model-session.js';
+import { withModelSession } from './model-session.js';
 import { type QuantizationSamples, sampleRows } from './samples.js';
 
 /** Type and shape of every value on the first of the samples; nothing without samples. */
@@ -16,6 +16,9 @@ export async function shapesOnSample(
   return recordShapes(model, runOnce(session, feeds), feeds);
 }
 
+/** A graph that is run once is not worth optimizing. */
+const ONCE = 'disabled';
+
 /** Runs a model once on these inputs. */
 export const runOnce =
   (
@@ -23,4 +26,4 @@ export const runOnce =
     feeds: Parameters<typeof recordShapes>[2],
   ): RunModel =>
   (model, fetches) =>
-    withModelSession(model, { ...session, optimization: MEASURING }, ({ run }) => run(feeds ?? new Map(), fetches));
+    withModelSession(model, { ...session, optimization: ONCE }, ({ run }) => run(feeds ?? new Map(), fetches));

@@ -24,6 +24,8 @@ export interface SessionOptions {
   readonly threads: number;
   /** Level of graph optimization, 'all' by default. */
   readonly optimization?: 'disabled' | 'basic' | 'extended' | 'all';
+  /** Gives memory back after each use instead of keeping it for the next run: less of it, for sessions of few runs. */
+  readonly frugal?: boolean;
   /** Writes the graph that ONNX Runtime really executes to this file. */
   readonly optimizedModelPath?: string;
   readonly external?: readonly ExternalFile[];
@@ -98,6 +100,7 @@ export async function openSession(source: string | Uint8Array, options: SessionO
     interOpNumThreads: 1,
     graphOptimizationLevel: options.optimization ?? 'all',
     logSeverityLevel: LOG_FATAL_ONLY,
+    enableCpuMemArena: options.frugal !== true,
     externalData: await externalData(source, options.external ?? []),
     ...(options.optimizedModelPath !== undefined && { optimizedModelFilePath: options.optimizedModelPath }),
     ...(options.profilePrefix !== undefined && { enableProfiling: true, profileFilePrefix: options.profilePrefix }),

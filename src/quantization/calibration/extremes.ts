@@ -1,10 +1,11 @@
-import { type Model, node as makeNode, type Node, type Value } from '../../onnx/ir/graph.js';
+import { type Model, node as makeNode, type Node } from '../../onnx/ir/graph.js';
 import { numbers } from '../../onnx/ir/numbers.js';
 import { scalar, type Tensor } from '../../onnx/ir/tensor.js';
 import { ServiceError } from '../../platform/errors.js';
 import { MEASURING, withModelSession } from '../model-session.js';
 import { freshNames } from '../names.js';
 import type { Range } from '../parameters.js';
+import { latestFirst, onlyFor } from '../tapped-values.js';
 import { type CalibrationTask, calibrationRows } from './task.js';
 
 /** The ranges of one value that scalars per sample give. */
@@ -28,25 +29,26 @@ interface Scalars {
 function withExtremes(model: Model, values: readonly string[]): { model: Model; names: ReadonlyMap<string, Scalars> } {
   const fresh = freshNames(model.graph);
   const nothing = fresh('calibration_zero');
-  const names = new Map<string, Scalars>();
-  const nodes: Node[] = [];
-  for (const value of values) {
-    const [min, max, zero] = [fresh(`${value}_min`), fresh(`${value}_max`), fresh(`${value}_zero`)];
+  const names = new Map(
+    values.map((value): [string, Scalars] => [
+      value,
+      { min: fresh(`${value}_min`), max: fresh(`${value}_max`), zero: fresh(`${value}_zero`) },
+    ]),
+  );
+  const all = { attributes: { keepdims: 0 } };
+  const nodes = latestFirst(model.graph, values).flatMap((value): Node[] => {
+    const { min, max, zero } = names.get(value) as Scalars;
     const zeros = fresh(`${value}_zeros`);
-    const all = { attributes: { keepdims: 0 } };
-    nodes.push(
+    return [
       makeNode('ReduceMin', [value], [min], all),
       makeNode('ReduceMax', [value], [max], all),
       makeNode('Mul', [value, nothing], [zeros]),
       makeNode('ReduceSum', [zeros], [zero], all),
-    );
-    names.set(value, { min, max, zero });
-  }
-  const outputs = [...names.values()]
-    .flatMap(({ min, max, zero }) => [min, max, zero])
-    .map((name): Value => ({ name, type: { kind: 'tensor', dtype: 'float32', shape: [] } }));
+    ];
+  });
+  const outputs = [...names.values()].flatMap(({ min, max, zero }) => [min, max, zero]);
   const initializers = new Map(model.graph.initializers).set(nothing, scalar(0));
-  const graph = { ...model.graph, nodes: [...model.graph.nodes, ...nodes], initializers, outputs };
+  const graph = onlyFor({ ...model.graph, nodes: [...model.graph.nodes, ...nodes], initializers }, outputs);
   return { model: { ...model, graph }, names };
 }
 

@@ -1,8 +1,9 @@
-import { type Model, node as makeNode, type Node, type Value } from '../../onnx/ir/graph.js';
+import { type Model, node as makeNode, type Node } from '../../onnx/ir/graph.js';
 import { numbers } from '../../onnx/ir/numbers.js';
 import { int64s, type Tensor } from '../../onnx/ir/tensor.js';
 import { MEASURING, withModelSession } from '../model-session.js';
 import { freshNames } from '../names.js';
+import { latestFirst, onlyFor } from '../tapped-values.js';
 import { type CalibrationTask, calibrationRows } from './task.js';
 
 /** A value, and the axis along which its channels lie. */
@@ -17,7 +18,9 @@ function withSums(model: Model, channels: readonly ChannelsOf[]) {
   const fresh = freshNames(model.graph);
   const initializers = new Map(model.graph.initializers);
   const nodes: Node[] = [];
-  const names = channels.map(({ value, axis, rank }) => {
+  const byValue = new Map(channels.map((each) => [each.value, each]));
+  const names = latestFirst(model.graph, [...byValue.keys()]).map((value) => {
+    const { axis, rank } = byValue.get(value) as ChannelsOf;
     const [sum, size, axes] = [fresh(`${value}_sum`), fresh(`${value}_size`), fresh(`${value}_axes`)];
     const others = Array.from({ length: rank }, (_, index) => index).filter((index) => index !== axis);
     initializers.set(axes, int64s(others));
@@ -27,12 +30,8 @@ function withSums(model: Model, channels: readonly ChannelsOf[]) {
     );
     return { value, sum, size };
   });
-  const output = (name: string, dtype: 'float32' | 'int64'): Value => ({
-    name,
-    type: { kind: 'tensor', dtype, shape: null },
-  });
-  const outputs = names.flatMap(({ sum, size }) => [output(sum, 'float32'), output(size, 'int64')]);
-  const graph = { ...model.graph, nodes: [...model.graph.nodes, ...nodes], initializers, outputs };
+  const outputs = names.flatMap(({ sum, size }) => [sum, size]);
+  const graph = onlyFor({ ...model.graph, nodes: [...model.graph.nodes, ...nodes], initializers }, outputs);
   return { model: { ...model, graph }, names };
 }
 
