@@ -11,7 +11,7 @@ import { seededRandom } from '../src/platform/random.js';
 import { npy, zip } from '../test/datasets/npz-writer.js';
 import { type BenchNetwork, CLASSES, NETWORKS, PICTURE } from './training/networks.js';
 import { type Batch, startOurs } from './training/ours.js';
-import { type Peer, startPeer } from './training/peer.js';
+import { type Peer, type Steps, startPeer } from './training/peer.js';
 import { profileLines } from './training/profile.js';
 
 const setting = (name: string, fallback: number) => Number(process.env[name] ?? fallback);
@@ -64,20 +64,21 @@ async function measure({ name, batch, build }: BenchNetwork, peer: Peer | null, 
   );
   const theirs = peer && (await peer.take(name, file));
   const first = [await ours.steps(WARM_UP), await peer?.steps(WARM_UP)];
-  const rounds: [number, number][] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const { times } = await ours.steps(STEPS);
-    rounds.push([median(times), peer ? median((await peer.steps(STEPS)).times) : Number.NaN]);
-  }
+  const rounds: { ours: Steps; theirs: Steps | null }[] = [];
+  for (let round = 0; round < ROUNDS; round++)
+    rounds.push({ ours: await ours.steps(STEPS), theirs: peer ? await peer.steps(STEPS) : null });
   await ours.release();
-  const [mine, other] = [median(rounds.map(([a]) => a)), median(rounds.map(([, b]) => b))];
-  console.log(`${name}: ${ours.parameters} parameters, batch ${batch}, ${THREADS} threads: ${mine.toFixed(2)} ms/step`);
+  const lines = (['times', 'processor'] as const).map((what) => {
+    const mine = rounds.map((round) => median(round.ours[what]));
+    const other = rounds.map(({ theirs: steps }) => median(steps?.[what] ?? []));
+    const ratios = other.map((value, i) => value / (mine[i] ?? Number.NaN)).toSorted((a, b) => a - b);
+    const compared = `, PyTorch ${median(other).toFixed(2)}: ${median(ratios).toFixed(2)}x [${ratios[0]?.toFixed(2)}, ${ratios.at(-1)?.toFixed(2)}]`;
+    return `  ${what === 'times' ? 'ms per step' : 'ms of the processor'}: ${median(mine).toFixed(2)}${peer ? compared : ''}`;
+  });
+  console.log([`${name}: ${ours.parameters} parameters, batch ${batch}, ${THREADS} threads`, ...lines].join('\n'));
   if (!peer) return;
-  const ratios = rounds.map(([a, b]) => b / a).toSorted((a, b) => a - b);
   const differences = first[0]?.losses.map((loss, i) => Math.abs(loss - (first[1]?.losses[i] ?? Number.NaN))) ?? [];
-  console.log(
-    `  ${theirs}: ${other.toFixed(2)} ms/step; ${median(ratios).toFixed(2)}x [${ratios[0]?.toFixed(2)}, ${ratios.at(-1)?.toFixed(2)}]; losses of ${WARM_UP} steps differ by at most ${Math.max(...differences).toExponential(1)}`,
-  );
+  console.log(`  ${theirs}; losses of ${WARM_UP} steps differ by at most ${Math.max(...differences).toExponential(1)}`);
 }
 
 async function profile({ name, batch, build }: BenchNetwork, most: number, folder: string): Promise<void> {

@@ -47,9 +47,9 @@ function transformer(random: () => number): Model {
         perm: [2, 0, 3, 1, 4],
       },
     );
-    const [q = '', k = '', v = ''] = ['q', 'k', 'v'].map((part, i) =>
-      net.op('Gather', `${name}.${part}`, [heads, net.constant(`${name}.${part}.index`, int64s([i], []))], { axis: 0 }),
-    );
+    const [q = '', k = '', v = ''] = net
+      .split(`${name}.parts`, heads, 3, 0)
+      .map((part, i) => net.op('Squeeze', `${name}.${'qkv'[i]}`, [part, 'first']));
     const transposed = net.op('Transpose', `${name}.k.transposed`, [k], { perm: [0, 1, 3, 2] });
     const scores = net.op('Mul', `${name}.scaled`, [
       net.op('MatMul', `${name}.scores`, [q, transposed]),
@@ -66,6 +66,7 @@ function transformer(random: () => number): Model {
   net.constant('one', scalar(1));
   net.constant('half', scalar(0.5));
   net.constant('temperature', scalar(SIZE ** -0.5));
+  shape('first', [0]);
   shape('split', [-1, TOKENS, 3, HEADS, SIZE]);
   shape('join', [-1, TOKENS, WIDTH]);
 

@@ -6,6 +6,8 @@ import { train } from '../../src/distillation/train.js';
 import { floatsOf, startState } from '../../src/distillation/training-state.js';
 import type { Model } from '../../src/onnx/ir/graph.js';
 import { int64s, type Tensor } from '../../src/onnx/ir/tensor.js';
+import { blockSize } from '../../src/onnx/passes/blocked-layout.js';
+import { cpuFacts } from '../../src/platform/cpu.js';
 import { openSession } from '../../src/runtime/session.js';
 import { PICTURE } from './networks.js';
 import type { Steps } from './peer.js';
@@ -28,6 +30,7 @@ export async function startOurs(student: Model, batches: readonly Batch[], threa
       teacherDims: null,
     },
     trained,
+    block: blockSize(cpuFacts().instructionSets),
   });
   const session = await openSession(program.bytes, { threads, ...(profilePrefix && { profilePrefix }) });
   const weights = new Map(
@@ -46,8 +49,10 @@ export async function startOurs(student: Model, batches: readonly Batch[], threa
     parameters: [...parameters.values()].reduce((sum, { length }) => sum + length, 0),
     async steps(count: number): Promise<Steps> {
       const times: number[] = [];
+      const processor: number[] = [];
       const losses: number[] = [];
       let start = 0;
+      let spent = process.cpuUsage();
       await train(
         {
           session,
@@ -55,6 +60,7 @@ export async function startOurs(student: Model, batches: readonly Batch[], threa
           indices: Array.from({ length: count }, (_, i) => i),
           async batch() {
             start = performance.now();
+            spent = process.cpuUsage();
             const { x, labels } = batches[state.optimizer.steps % batches.length] ?? first;
             return new Map([
               [PICTURE.name, x],
@@ -64,6 +70,8 @@ export async function startOurs(student: Model, batches: readonly Batch[], threa
           heldOut: async () => 0,
           async step(_state, _total, loss) {
             times.push(performance.now() - start);
+            const { user, system } = process.cpuUsage(spent);
+            processor.push((user + system) / 1000);
             losses.push(loss);
           },
           signal: new AbortController().signal,
@@ -76,7 +84,7 @@ export async function startOurs(student: Model, batches: readonly Batch[], threa
         },
         state,
       );
-      return { times, losses };
+      return { times, processor, losses };
     },
     release: () => session.release(),
   };

@@ -88,15 +88,16 @@ for line in sys.stdin:
         done = 0
         print(json.dumps({"parameters": sum(p.numel() for p in model.parameters()), "torch": torch.__version__}), flush=True)
         continue
-    times, losses = [], []
+    times, processor, losses = [], [], []
     for _ in range(command["steps"]):
         at = done % len(x)
-        start = time.perf_counter()
+        start, spent = time.perf_counter(), time.process_time()
         optimizer.zero_grad()
         loss = F.cross_entropy(model(x[at]), labels[at])
         loss.backward()
         optimizer.step()
         times.append((time.perf_counter() - start) * 1e3)
+        processor.append((time.process_time() - spent) * 1e3)
         losses.append(loss.item())
         done += 1
-    print(json.dumps({"times": times, "losses": losses}), flush=True)
+    print(json.dumps({"times": times, "processor": processor, "losses": losses}), flush=True)

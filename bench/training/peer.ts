@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** Milliseconds and loss of each of some steps in a row. */
+/** Milliseconds of the clock and of the processor (all threads), and loss, of each of some steps in a row. */
 export interface Steps {
   readonly times: readonly number[];
+  readonly processor: readonly number[];
   readonly losses: readonly number[];
 }
 

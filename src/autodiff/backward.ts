@@ -1,5 +1,6 @@
 import type { Graph, Node } from '../onnx/ir/graph.js';
 import { ServiceError } from '../platform/errors.js';
+import { blockConvolutions } from './blocked-convolution.js';
 import { dependents } from './dependents.js';
 import { ruleFor } from './differentiable.js';
 import { Emitter, type KnownValue } from './emitter.js';
@@ -11,11 +12,14 @@ export interface BackwardOptions {
   readonly seeds: ReadonlyMap<string, string>;
   /** Values whose gradients are wanted: weights, or inputs. */
   readonly wanted: readonly string[];
+  /** Channels per block of the CPU's convolution kernels; 1, the default, keeps to standard operators. */
+  readonly block?: number;
 }
 
 /**
  * Reverse-mode differentiation: walks the nodes from the last to the first, applies each operator's rule, and adds up the
- * gradients of a value that is read more than once. Appends the gradient nodes to the graph.
+ * gradients of a value that is read more than once. Appends the gradient nodes to the graph. Beyond standard operators they may use those of
+ * com.microsoft, and of BLOCKED_OPERATORS with blocks.
  * @returns the gradient value by each wanted value; a wanted value on which no seed depends is absent.
  * @throws ServiceError unsupported_operator naming the first node that has no rule.
  */
@@ -53,7 +57,7 @@ export function backward(graph: Graph, options: BackwardOptions): Map<string, st
     const gradient = gradientOf(value);
     if (gradient !== undefined) result.set(value, gradient);
   }
-  graph.nodes.push(...emit.nodes);
+  graph.nodes = blockConvolutions([...graph.nodes, ...emit.nodes], emit, options.block ?? 1);
   for (const [name, constant] of emit.constants) graph.initializers.set(name, constant);
   return result;
 }

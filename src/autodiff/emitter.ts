@@ -11,11 +11,12 @@ export interface KnownValue {
 
 /**
  * Writes gradient nodes behind a forward graph whose shapes are all known. Every method returns the name of the value that it
- * made; nothing is run. Shapes of emitted values are not tracked: a gradient has the shape of its value.
+ * made; nothing is run. Shapes of emitted values are known only where they were stated: a gradient has the shape of its value.
  */
 export class Emitter {
   readonly nodes: Node[] = [];
   readonly constants = new Map<string, Tensor>();
+  readonly #stated = new Map<string, KnownValue>();
   readonly #byContent = new Map<string, string>();
   #count = 0;
 
@@ -25,11 +26,17 @@ export class Emitter {
     private readonly prefix = 'grad',
   ) {}
 
-  /** Dimensions of a forward value. */
+  /** Dimensions of a forward value, or of an emitted one for which they were stated. */
   dims(value: string): readonly number[] {
-    const known = this.values.get(value) ?? this.forwardConstants.get(value);
+    const known = this.values.get(value) ?? this.forwardConstants.get(value) ?? this.#stated.get(value);
     if (!known) throw new Error(`the shape of ${value} was not recorded`);
     return known.dims;
+  }
+
+  /** Says what shape an emitted value has, for those who come after the rules. */
+  state(value: string, dims: readonly number[]): string {
+    this.#stated.set(value, { dtype: 'float32', dims });
+    return value;
   }
 
   /** The tensor behind a forward constant, such as the axes of a reduction. */

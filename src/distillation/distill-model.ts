@@ -35,6 +35,8 @@ export interface DistillOptions {
   readonly labelled: boolean;
   readonly checkpoints: CheckpointStore;
   readonly threads: number;
+  /** Channels per block of the CPU's convolution kernels, as `blockSize` gives them. */
+  readonly block?: number;
   readonly seed: number;
   readonly scratch: string;
   readonly signal: AbortSignal;
@@ -90,7 +92,7 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
     const needsClasses = loss.labels || options.labelled;
     const classes = needsClasses ? await classLabels(samples, all, dims.at(-1) ?? 0) : new Map<number, number>();
     const shared: Omit<StudentTraining, 'loss' | 'run' | 'progress' | 'teacherDims'> = {
-      ...{ student, trained, output, batchSize, indices, signal, threads },
+      ...{ student, trained, output, batchSize, indices, signal, threads, block: options.block ?? 1 },
       training: step.training,
       heldOut: selection,
       inputs: (rows) => samples.feeds(rows),

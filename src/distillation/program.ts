@@ -1,4 +1,5 @@
 import { backward } from '../autodiff/backward.js';
+import { BLOCKED_OPERATORS } from '../autodiff/blocked-convolution.js';
 import { Emitter, type KnownValue } from '../autodiff/emitter.js';
 import { trainingForm } from '../autodiff/training-form.js';
 import { cloneModel } from '../onnx/ir/clone.js';
@@ -8,7 +9,7 @@ import { encodeModel } from '../onnx/serde/encode-model.js';
 import { recordShapes } from '../onnx/shapes/record-shapes.js';
 import { ServiceError } from '../platform/errors.js';
 import { withSession } from '../runtime/session.js';
-import { runningStatistics, trainedNormalization } from './batch-normalization.js';
+import { type BatchStatistic, batchStatistics, trainedNormalization } from './batch-normalization.js';
 import type { LossPlan } from './losses/loss-plan.js';
 
 /** The operator set of training graphs: axes as inputs, scatter with reduction. */
@@ -27,8 +28,8 @@ export interface ScoringProgram {
 export interface TrainingProgram extends ScoringProgram {
   /** Gradient output by trained weight. */
   readonly gradients: ReadonlyMap<string, string>;
-  /** Updated running mean or variance output by the weight that it replaces. */
-  readonly statistics: ReadonlyMap<string, string>;
+  /** The batch's mean or variance by the running one, a weight, that it updates. */
+  readonly statistics: ReadonlyMap<string, BatchStatistic>;
 }
 
 export interface ProgramOptions {
@@ -39,6 +40,8 @@ export interface ProgramOptions {
   readonly loss: LossPlan;
   /** Shape of the teacher's output at this batch, when the loss reads it. */
   readonly teacherDims: readonly number[] | null;
+  /** Channels per block of the CPU's convolution kernels, as `blockSize` gives them; 1, the default, keeps to the plain kernels. */
+  readonly block?: number;
 }
 
 /**
@@ -53,14 +56,18 @@ export async function trainingProgram(
 ): Promise<TrainingProgram> {
   const model = cloneModel(student);
   const { graph } = model;
-  graph.nodes = trainingForm(graph.nodes.map(trainedNormalization));
+  graph.nodes = trainingForm(graph.nodes.map(trainedNormalization), new Set([options.output]));
   const { loss, values } = await appendLoss(model, options);
   const seed = 'loss/seed';
   graph.initializers.set(seed, scalar(1));
-  const gradients = backward(graph, { values, seeds: new Map([[loss, seed]]), wanted: options.trained });
-  const statistics = runningStatistics(graph.nodes);
+  const { block = 1 } = options;
+  const gradients = backward(graph, { values, seeds: new Map([[loss, seed]]), wanted: options.trained, block });
+  if (block > 1) model.opsets.set(BLOCKED_OPERATORS.domain, BLOCKED_OPERATORS.version);
+  const statistics = batchStatistics(student.graph.nodes);
   exposeWeights(model, [...gradients.keys(), ...statistics.keys()]);
-  graph.outputs = [loss, ...gradients.values(), ...statistics.values()].map((name) => ({ name, type: null }));
+  graph.outputs = [loss, ...gradients.values(), ...[...statistics.values()].map(({ output }) => output)].map(
+    (name) => ({ name, type: null }),
+  );
   return { bytes: encodeModel(model), loss, gradients, statistics };
 }
 

@@ -36,6 +36,8 @@ export interface StudentTraining {
   readonly heldOutScore?: (weights: Weights) => Promise<number>;
   readonly checkpoints: CheckpointStore;
   readonly threads: number;
+  /** Channels per block of the CPU's convolution kernels, as `blockSize` gives them. */
+  readonly block?: number;
   readonly seed: number;
   readonly signal: AbortSignal;
   progress(fraction: number, metrics: Readonly<Record<string, number>>): void;
@@ -61,7 +63,8 @@ export async function trainStudent(task: StudentTraining): Promise<TrainedStuden
     Array.from({ length: batchSize }, (_, i) => task.indices[i % task.indices.length] ?? 0),
   );
   const shared = { sample, output, loss, teacherDims };
-  const program = await trainingProgram(student, { ...shared, trained: task.trained });
+  const { trained, block = 1 } = task;
+  const program = await trainingProgram(student, { ...shared, trained, block });
   const state = freshState(task, program);
   const saved = await task.checkpoints.load(task.run);
   if (saved) restoreCheckpoint(saved, state, task.run);

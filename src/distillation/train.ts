@@ -2,6 +2,7 @@ import type { ScheduleKind } from '../contracts/distill-step.js';
 import { ServiceError } from '../platform/errors.js';
 import { derivedSeed, seededRandom, shuffled } from '../platform/random.js';
 import type { Feeds, Session } from '../runtime/session.js';
+import { mixStatistics } from './batch-normalization.js';
 import { clipGradients } from './optimizers/clip-gradients.js';
 import type { Parameters } from './optimizers/optimizer.js';
 import { learningRateAt } from './optimizers/schedule.js';
@@ -97,7 +98,8 @@ async function trainStep(
   total: number,
 ): Promise<number> {
   const { weights, optimizer, average } = state;
-  const outputs = [program.loss, ...program.gradients.values(), ...program.statistics.values()];
+  const statistics = [...program.statistics.values()].map(({ output }) => output);
+  const outputs = [program.loss, ...program.gradients.values(), ...statistics];
   const results = await session.run(new Map([...batch, ...weights]), outputs);
   const read = (name: string) => {
     const tensor = results.get(name);
@@ -110,7 +112,8 @@ async function trainStep(
   if (options.clipNorm !== null) clipGradients(gradients, options.clipNorm);
   const parameters = new Map([...weights].map(([name, tensor]) => [name, floatsOf(tensor)]));
   optimizer.step(parameters, gradients, learningRateAt(optimizer.steps, total, options.schedule));
-  for (const [weight, output] of program.statistics) parameters.get(weight)?.set(read(output));
+  for (const [weight, { output, momentum }] of program.statistics)
+    mixStatistics(parameters.get(weight) as Float32Array, read(output), momentum);
   if (average !== null && options.emaDecay !== null) moveAverage(average, parameters, options.emaDecay);
   return loss;
 }

@@ -1,4 +1,5 @@
 import { backward } from '../../src/autodiff/backward.js';
+import { BLOCKED_OPERATORS } from '../../src/autodiff/blocked-convolution.js';
 import type { KnownValue } from '../../src/autodiff/emitter.js';
 import { trainingForm } from '../../src/autodiff/training-form.js';
 import type { Graph, Model, Node, Value } from '../../src/onnx/ir/graph.js';
@@ -6,14 +7,16 @@ import type { Tensor } from '../../src/onnx/ir/tensor.js';
 import { encodeModel } from '../../src/onnx/serde/encode-model.js';
 import { type Session, withSession } from '../../src/runtime/session.js';
 
-const OPSETS = new Map([
-  ['', 18],
-  ['com.microsoft', 1],
-]);
 const asModel = (graph: Graph): Model => ({
   irVersion: 9,
   producer: 'test',
-  opsets: OPSETS,
+  opsets: new Map([
+    ['', 18],
+    ['com.microsoft', 1],
+    ...graph.nodes.flatMap(({ domain }): [string, number][] =>
+      domain === BLOCKED_OPERATORS.domain ? [[domain, BLOCKED_OPERATORS.version]] : [],
+    ),
+  ]),
   graph,
   functions: [],
   metadata: new Map(),
@@ -66,15 +69,17 @@ export function evaluating<Result>(
 /**
  * Gradients of L = Σ r·y by every variable, as the emitted graph computes them.
  * @param seed r, from the shape of y
+ * @param block channels per block of the convolutions' layout
  */
 export async function differentiate(
   expression: Expression,
   variables: ReadonlyMap<string, Tensor>,
   seed: (dims: readonly number[]) => Tensor,
-): Promise<{ gradients: Map<string, Tensor>; seed: Tensor }> {
+  block = 1,
+): Promise<{ gradients: Map<string, Tensor>; seed: Tensor; graph: Graph }> {
   const output = outputOf(expression);
   const graph = graphOf(expression, variables);
-  const forward = { ...graph, nodes: trainingForm(graph.nodes) };
+  const forward = { ...graph, nodes: trainingForm(graph.nodes, new Set([output])) };
   const exposed = {
     ...forward,
     outputs: forward.nodes.flatMap((node) => node.outputs.filter((name) => name !== '').map(value)),
@@ -83,9 +88,9 @@ export async function differentiate(
   const weights = seed(known.get(output)?.dims ?? []);
   const differentiated: Graph = { ...forward, initializers: new Map([...forward.initializers, ['seed', weights]]) };
   const wanted = [...variables.keys()];
-  const names = backward(differentiated, { values: known, seeds: new Map([[output, 'seed']]), wanted });
+  const names = backward(differentiated, { values: known, seeds: new Map([[output, 'seed']]), wanted, block });
   differentiated.outputs = [...names.values()].map(value);
   const computed = await run(differentiated, variables);
   const gradients = new Map([...names].map(([name, gradient]) => [name, computed.get(gradient) as Tensor]));
-  return { gradients, seed: weights };
+  return { gradients, seed: weights, graph: differentiated };
 }

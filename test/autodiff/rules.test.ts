@@ -130,6 +130,9 @@ const convolutions: readonly [string, readonly number[], readonly number[], Attr
   ['3x3', [2, 3, 5, 6], [4, 3, 3, 3], {}],
   ['3x3 pads 1', [2, 3, 5, 6], [4, 3, 3, 3], { pads: [1, 1, 1, 1] }],
   ['many channels', [2, 9, 5, 5], [4, 9, 3, 3], { pads: [1, 1, 1, 1] }],
+  ['many channels, stride 2', [2, 9, 6, 7], [4, 9, 3, 2], { strides: [2, 2], pads: [1, 0, 1, 1] }],
+  ['many channels, one dimension', [2, 9, 7], [4, 9, 3], { dilations: [2] }],
+  ['so large that it is taken offset by offset', [1, 9, 480, 480], [1, 9, 3, 3], {}],
   ['1x1', [2, 9, 4, 4], [3, 9, 1, 1], {}],
   ['1x1 stride 2', [2, 3, 5, 5], [4, 3, 1, 1], { strides: [2, 2] }],
   ['stride 2', [2, 3, 7, 6], [4, 3, 3, 3], { strides: [2, 2], pads: [1, 1, 1, 1] }],
@@ -147,6 +150,13 @@ const convolutions: readonly [string, readonly number[], readonly number[], Attr
   ],
   ['depthwise', [2, 4, 5, 5], [4, 1, 3, 3], { group: 4, pads: [1, 1, 1, 1] }],
   ['depthwise stride 2', [2, 4, 7, 7], [4, 1, 3, 3], { group: 4, strides: [2, 2], pads: [1, 1, 1, 1] }],
+  [
+    'depthwise, 3x2, uneven',
+    [2, 4, 8, 7],
+    [4, 1, 3, 2],
+    { group: 4, strides: [1, 3], dilations: [2, 1], pads: [2, 0, 1, 1] },
+  ],
+  ['depthwise, one dimension', [2, 4, 7], [4, 1, 3], { group: 4, strides: [2], pads: [1, 1] }],
   ['depthwise multiplier 2', [2, 3, 5, 5], [6, 1, 3, 3], { group: 3, pads: [1, 1, 1, 1] }],
   ['one dimension', [2, 3, 9], [4, 3, 3], { pads: [1, 1] }],
   ['three dimensions', [1, 2, 4, 4, 4], [3, 2, 2, 2, 2], {}],
@@ -184,6 +194,27 @@ const pools: readonly [string, Attributes][] = [
   ['GlobalAveragePool', {}],
   ['GlobalMaxPool', {}],
 ];
+for (const dims of [
+  [2, 3, 7, 5],
+  [1, 2, 9],
+]) {
+  const kernel = dims.slice(2).map(() => 3);
+  cases.push({
+    name: `MaxPool of windows that tile [${dims}]`,
+    nodes: [node('MaxPool', ['x'], ['y'], { attributes: { kernel_shape: kernel, strides: kernel } })],
+    variables: { x: { dims, spaced: true } },
+  });
+}
+cases.push({
+  name: 'Relu that moves behind MaxPool',
+  nodes: [
+    node('Sub', ['x', 'shift'], ['shifted']),
+    node('Relu', ['shifted'], ['r']),
+    node('MaxPool', ['r'], ['y'], { attributes: { kernel_shape: [2, 2], strides: [2, 2] } }),
+  ],
+  constants: { shift: floats([0.62], []) },
+  variables: { x: { dims: [1, 1, 6, 6], spaced: true } },
+});
 for (const [opType, attributes] of pools) {
   cases.push({
     name: `${opType} ${JSON.stringify(attributes)}`,
@@ -223,6 +254,16 @@ cases.push(
       }),
     ],
     variables: { x: { dims: [4, 3, 3] }, ...perChannel },
+    constants: { m: floats([0, 0, 0]), v: floats([1, 1, 1]) },
+  },
+  {
+    name: 'BatchNormalization training, statistics of the batch',
+    nodes: [
+      node('BatchNormalization', ['x', 'scale', 'bias', 'm', 'v'], ['y', 'bm', 'bv'], {
+        attributes: { training_mode: 1, momentum: float(0) },
+      }),
+    ],
+    variables: { x: { dims: [4, 3, 3], low: 4, high: 6 }, ...perChannel },
     constants: { m: floats([0, 0, 0]), v: floats([1, 1, 1]) },
   },
   {

@@ -6,7 +6,9 @@ import { TEMPLATES } from '../../src/distillation/students/templates.js';
 import { type ComparedCandidates, compareCandidates } from '../../src/evaluation/compare-candidates.js';
 import { planMetric } from '../../src/evaluation/plan-metric.js';
 import type { Model } from '../../src/onnx/ir/graph.js';
+import { blockSize } from '../../src/onnx/passes/blocked-layout.js';
 import { readModel } from '../../src/onnx/serde/read-model.js';
+import { cpuFacts } from '../../src/platform/cpu.js';
 import { ServiceError } from '../../src/platform/errors.js';
 import { derivedSeed, seededRandom } from '../../src/platform/random.js';
 import type { EngineResult } from '../protocol.js';
@@ -50,6 +52,7 @@ export async function distillStep(context: StepContext): Promise<EngineResult> {
     labelled: labels !== null && CLASS_METRICS.has(metric.name),
     checkpoints: checkpointFiles(scratch, task.step),
     threads: task.threads,
+    block: blockSize(cpuFacts().instructionSets),
     progress: (phase, fraction, metrics) => context.progress(phase, fraction * until, metrics),
     now: () => performance.now(),
   });

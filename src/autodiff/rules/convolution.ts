@@ -1,3 +1,4 @@
+import { floats } from '../../onnx/ir/tensor.js';
 import type { Emitter } from '../emitter.js';
 import type { GradientRule, RuleTable } from '../rule.js';
 import { kernelOffsets, outputPadding, type Window, windowOf } from '../window.js';
@@ -13,9 +14,12 @@ interface Convolution extends Window {
 
 const spatialProduct = (dims: readonly number[]) => dims.slice(2).reduce((a, b) => a * b, 1);
 
+/** One filter per channel. */
+const isDepthwise = (c: Convolution) => c.group === c.xDims[1] && c.group === c.gDims[1];
+
 /** By the input: the transposed convolution of g with the same weights. */
 function inputGradient(emit: Emitter, c: Convolution): string {
-  const plain = c.group === 1 && [...c.strides, ...c.dilations].every((s) => s === 1);
+  const plain = (c.group === 1 || isDepthwise(c)) && [...c.strides, ...c.dilations].every((s) => s === 1);
   const fits = c.kernel.every((k, i) => k - 1 >= (c.before[i] ?? 0) && k - 1 >= (c.after[i] ?? 0));
   return plain && fits ? flippedConvolution(emit, c) : transposedConvolution(emit, c);
 }
@@ -23,16 +27,20 @@ function inputGradient(emit: Emitter, c: Convolution): string {
 /** With stride 1 it is an ordinary convolution with mirrored weights, which has the faster kernel. */
 function flippedConvolution(emit: Emitter, c: Convolution): string {
   const axes = c.kernel.map((_, i) => i + 2);
-  const swapped = emit.transpose(c.weights, [1, 0, ...axes]);
+  const [outputs = 1, inputs = 1] = c.wDims;
+  const depthwise = isDepthwise(c) && c.group > 1;
+  const swapped = depthwise ? c.weights : emit.transpose(c.weights, [1, 0, ...axes]);
   const ends = emit.shape(axes.map(() => -(2 ** 31)));
   const starts = emit.shape(axes.map(() => -1));
   const mirrored = c.kernel.every((k) => k === 1)
     ? swapped
     : emit.op('Slice', [swapped, starts, ends, emit.shape(axes), starts]);
+  emit.state(mirrored, [...(depthwise ? [outputs, 1] : [inputs, outputs]), ...c.kernel]);
   const margin = (pads: readonly number[]) => c.kernel.map((k, i) => k - 1 - (pads[i] ?? 0));
   return emit.op('Conv', [c.g, mirrored], {
     kernel_shape: [...c.kernel],
     pads: [...margin(c.before), ...margin(c.after)],
+    group: depthwise ? c.group : 1,
   });
 }
 
@@ -64,41 +72,79 @@ function offsetSlices(emit: Emitter, c: Convolution): string[] {
 const summedProduct = (emit: Emitter, g: string, slice: string) =>
   emit.sum(emit.matmul(g, slice, { transB: true }), [0], false);
 
-/** Input channels up to which one product over all offsets beats a product per offset. */
+/** Input channels up to which a product per sample beats one over all samples, which transposes g. */
 const FEW_CHANNELS = 8;
+/** Largest matrix of gathered inputs, in elements (64 MB): beyond, one product per kernel offset keeps memory low and costs a tenth more. */
+const MOST_GATHERED = 2 ** 24;
 
-/** One group: slices of the input times g, as matrix products. */
+/** One group: matrix products of the input as each kernel offset sees it with g. */
 function denseWeightGradient(emit: Emitter, c: Convolution): string {
   const [n = 1, m = 1] = c.gDims;
   const channels = c.xDims[1] ?? 1;
   const positions = spatialProduct(c.gDims);
-  const g = emit.reshape(c.g, [n, m, positions]);
+  const g = () => emit.reshape(c.g, [n, m, positions]);
   const offsets = kernelOffsets(c.kernel).length;
   if (offsets === 1 && [...c.strides].every((s) => s === 1) && [...c.before, ...c.after].every((pad) => pad === 0)) {
-    return emit.reshape(summedProduct(emit, g, emit.reshape(c.x, [n, channels, positions])), c.wDims);
+    return emit.reshape(summedProduct(emit, g(), emit.reshape(c.x, [n, channels, positions])), c.wDims);
   }
-  const slices = offsetSlices(emit, c).map((slice) => emit.reshape(slice, [n, channels, positions]));
-  const back = [1, 2, 0];
+  const ordered = (product: string) =>
+    emit.reshape(emit.transpose(emit.reshape(product, [offsets, channels, m]), [2, 1, 0]), c.wDims);
   if (channels <= FEW_CHANNELS) {
-    const product = summedProduct(
-      emit,
-      g,
-      slices.length === 1 ? (slices[0] ?? '') : emit.op('Concat', slices, { axis: 1 }),
-    );
-    return emit.reshape(emit.transpose(emit.reshape(product, [m, offsets, channels]), [0, 2, 1]), c.wDims);
+    const slices = offsetSlices(emit, c).map((slice) => emit.reshape(slice, [n, channels, positions]));
+    return ordered(summedProduct(emit, joined(emit, slices, 1), g()));
   }
-  const products = slices.map((slice) => emit.reshape(summedProduct(emit, g, slice), [1, m, channels]));
-  return emit.reshape(
-    emit.transpose(products.length === 1 ? (products[0] ?? '') : emit.op('Concat', products, { axis: 0 }), back),
-    c.wDims,
-  );
+  const swapped = [1, 0, ...c.kernel.map((_, i) => i + 2)];
+  const byChannel = offsetSlices(emit, { ...c, x: emit.transpose(c.x, swapped) });
+  const rows = byChannel.map((slice) => emit.reshape(slice, [channels, n * positions]));
+  const columns = emit.reshape(emit.transpose(c.g, swapped), [m, n * positions]);
+  const product = (row: string) => emit.op('Gemm', [row, columns], { transB: 1 });
+  return offsets * channels * n * positions <= MOST_GATHERED
+    ? ordered(product(joined(emit, rows, 0)))
+    : ordered(joined(emit, rows.map(product), 0));
+}
+
+const joined = (emit: Emitter, parts: readonly string[], axis: number) =>
+  parts.length === 1 ? (parts[0] ?? '') : emit.op('Concat', parts, { axis });
+
+/**
+ * One filter per channel, over pictures: for each row of the kernel one product per channel, G [N·oH, oW] by the rows of the padded input that it
+ * meets, R [N·oH, W], gives all pairs of columns (o, w); the kernel's column j is the sum over the pairs w = o · stride + j · dilation, which
+ * a product with a constant of zeros and ones adds up.
+ */
+function depthwiseWeightGradient(emit: Emitter, c: Convolution): string {
+  const [n = 1, channels = 1, height = 1, width = 1] = c.gDims;
+  const [kernelRows = 1, kernelColumns] = c.kernel;
+  if (kernelColumns === undefined || c.kernel.length !== 2) return elementwiseWeightGradient(emit, c);
+  const at = (values: readonly number[], axis: number) => values[axis] ?? 1;
+  const swapped = [1, 0, 2, 3];
+  const pads = [0, 0, ...c.before, 0, 0, ...c.after];
+  const transposed = emit.transpose(c.x, swapped);
+  const padded = pads.some((pad) => pad !== 0) ? emit.op('Pad', [transposed, emit.shape(pads)]) : transposed;
+  const paddedWidth = at(c.xDims, 3) + (c.before[1] ?? 0) + (c.after[1] ?? 0);
+  const g = emit.reshape(emit.transpose(c.g, swapped), [channels, n * height, width]);
+  const pairs = new Float32Array(width * paddedWidth * kernelColumns);
+  for (let o = 0; o < width; o++)
+    for (let j = 0; j < kernelColumns; j++) {
+      const w = o * at(c.strides, 1) + j * at(c.dilations, 1);
+      pairs[(o * paddedWidth + w) * kernelColumns + j] = 1;
+    }
+  const chosen = emit.constant(floats(pairs, [width * paddedWidth, kernelColumns]));
+  const sums = Array.from({ length: kernelRows }, (_, row) => {
+    const start = row * at(c.dilations, 0);
+    const end = start + (height - 1) * at(c.strides, 0) + 1;
+    const bounds = [[start], [end], [2], [at(c.strides, 0)]].map((values) => emit.shape(values));
+    const met = emit.reshape(emit.op('Slice', [padded, ...bounds]), [channels, n * height, paddedWidth]);
+    const products = emit.reshape(emit.matmul(g, met, { transA: true }), [channels, width * paddedWidth]);
+    return emit.matmul(products, chosen);
+  });
+  return emit.reshape(joined(emit, sums, 1), c.wDims);
 }
 
 /** One filter per channel: an element-wise product and a sum for each offset. */
-function depthwiseWeightGradient(emit: Emitter, c: Convolution): string {
+function elementwiseWeightGradient(emit: Emitter, c: Convolution): string {
   const axes = [0, ...c.kernel.map((_, i) => i + 2)];
   const sums = offsetSlices(emit, c).map((slice) => emit.reshape(emit.sum(emit.mul(slice, c.g), axes, false), [-1, 1]));
-  return emit.reshape(sums.length === 1 ? (sums[0] ?? '') : emit.op('Concat', sums, { axis: 1 }), c.wDims);
+  return emit.reshape(joined(emit, sums, 1), c.wDims);
 }
 
 /**
@@ -127,24 +173,19 @@ function groupedWeightGradient(emit: Emitter, c: Convolution): string {
     0,
     ...spatial.map((axis) => axis + 1),
   ]);
-  const product = emit.op(
-    'Conv',
-    [emit.reshape(grouped, [channels, c.group * n, ...sizes]), emit.transpose(c.g, [1, 0, ...spatial])],
-    {
-      strides: [...c.dilations],
-      dilations: [...c.strides],
-      pads: [...c.before, ...ends.map((end) => Math.max(0, end))],
-      group: c.group,
-    },
-  );
+  const filters = emit.state(emit.transpose(c.g, [1, 0, ...spatial]), [m, n, ...c.gDims.slice(2)]);
+  const product = emit.op('Conv', [emit.reshape(grouped, [channels, c.group * n, ...sizes]), filters], {
+    strides: [...c.dilations],
+    dilations: [...c.strides],
+    pads: [...c.before, ...ends.map((end) => Math.max(0, end))],
+    group: c.group,
+  });
   return emit.reshape(emit.transpose(product, [1, 0, ...spatial]), [m, channels, ...c.kernel]);
 }
 
 function weightGradient(emit: Emitter, c: Convolution): string {
   if (c.group === 1) return denseWeightGradient(emit, c);
-  return c.group === c.xDims[1] && c.group === c.gDims[1]
-    ? depthwiseWeightGradient(emit, c)
-    : groupedWeightGradient(emit, c);
+  return isDepthwise(c) ? depthwiseWeightGradient(emit, c) : groupedWeightGradient(emit, c);
 }
 
 const biasGradient = (emit: Emitter, g: string, rank: number) =>

@@ -5,6 +5,7 @@ import type { Emitter } from '../emitter.js';
 import type { GradientRule, RuleTable } from '../rule.js';
 
 const EPSILON = 1e-5;
+const MOMENTUM = 0.9;
 
 /** Mean and inverse standard deviation over `axes`, with these axes kept. */
 function moments(
@@ -63,28 +64,59 @@ const layerNormalization: GradientRule = ({ node, gradient, emit, needs }) => {
   ];
 };
 
-/** Statistics of the batch when training_mode is 1; frozen running statistics, constants of x, when it is 0. */
-const batchNormalization: GradientRule = ({ node, gradient, emit, needs }) => {
-  const [x = '', scale = '', , runningMean = '', runningVariance = ''] = node.inputs;
+/**
+ * Mean and variance that a BatchNormalization used, per channel: frozen running statistics, constants of x, when training_mode is 0. In
+ * training mode outputs 1 and 2 are the batch's own when momentum is 0; otherwise they are mixed with earlier ones, and are computed again.
+ */
+function normalizationStatistics(
+  emit: Emitter,
+  node: Node,
+  axes: readonly number[],
+): { mean: string; inverse: string } {
+  const [x = '', , , runningMean = '', runningVariance = ''] = node.inputs;
+  const [, batchMean = '', batchVariance = ''] = node.outputs;
   const rank = emit.dims(x).length;
-  const axes = allBut(rank, [1]);
   const epsilon = floatAttribute(node, 'epsilon', EPSILON);
   const training = intAttribute(node, 'training_mode', 0) === 1;
-  const { mean, inverse } = training
-    ? moments(emit, x, axes, epsilon)
-    : {
-        mean: perChannel(emit, runningMean, rank),
-        inverse: inverseDeviation(emit, perChannel(emit, runningVariance, rank), epsilon),
-      };
-  const normalized = emit.mul(emit.sub(x, mean), inverse);
-  const byX = () => {
-    const g = emit.mul(gradient, perChannel(emit, scale, rank));
-    return training ? normalizedGradient(emit, normalized, g, inverse, axes) : emit.mul(g, inverse);
+  const given = floatAttribute(node, 'momentum', MOMENTUM) === 0 && batchMean !== '' && batchVariance !== '';
+  if (training && !given) return moments(emit, x, axes, epsilon);
+  const [mean, variance] = training ? [batchMean, batchVariance] : [runningMean, runningVariance];
+  return {
+    mean: perChannel(emit, mean, rank),
+    inverse: inverseDeviation(emit, perChannel(emit, variance, rank), epsilon),
   };
+}
+
+/**
+ * With c = x − mean and sums over all but the channel: d bias = Σ g, d scale = inverse · Σ g·c, and, when mean and inverse are the batch's,
+ * dx = scale · inverse · (g − Σ g / M − c · inverse² · Σ g·c / M) for M elements per channel (Ioffe and Szegedy 2015, section 3), written as
+ * g · A + c · B + C with A, B and C per channel, which passes over the elements as seldom as possible.
+ */
+const batchNormalization: GradientRule = ({ node, gradient: g, emit, needs }) => {
+  const [x = '', scale = ''] = node.inputs;
+  const dims = emit.dims(x);
+  const axes = allBut(dims.length, [1]);
+  const count = axes.reduce((product, axis) => product * (dims[axis] ?? 1), 1);
+  const { mean, inverse } = normalizationStatistics(emit, node, axes);
+  const fixed = intAttribute(node, 'training_mode', 0) === 0;
+  const factor = emit.mul(perChannel(emit, scale, dims.length), inverse);
+  if (fixed && !needs(1))
+    return [needs(0) ? emit.mul(g, factor) : undefined, undefined, needs(2) ? emit.sum(g, axes, false) : undefined];
+  const centred = emit.sub(x, mean);
+  const sum = emit.sum(g, axes, true);
+  const projection = emit.sum(emit.mul(g, centred), axes, true);
+  const byX = () => {
+    const scaled = emit.mul(g, factor);
+    if (fixed) return scaled;
+    const slope = emit.mul(factor, emit.scale(emit.mul(emit.mul(inverse, inverse), projection), -1 / count));
+    const shift = emit.mul(factor, emit.scale(sum, -1 / count));
+    return emit.add(emit.add(scaled, emit.mul(centred, slope)), shift);
+  };
+  const vector = (value: string) => emit.reshape(value, [-1]);
   return [
     needs(0) ? byX() : undefined,
-    needs(1) ? emit.sum(emit.mul(gradient, normalized), axes, false) : undefined,
-    needs(2) ? emit.sum(gradient, axes, false) : undefined,
+    needs(1) ? vector(emit.mul(projection, inverse)) : undefined,
+    needs(2) ? vector(sum) : undefined,
   ];
 };
 

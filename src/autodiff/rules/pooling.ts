@@ -2,10 +2,44 @@ import { intAttribute, intsAttribute } from '../../onnx/ir/graph.js';
 import { floats } from '../../onnx/ir/tensor.js';
 import type { Emitter } from '../emitter.js';
 import type { GradientRule, RuleTable } from '../rule.js';
+import { tilesInput } from '../training-form.js';
 import { outputPadding, type Window, windowOf } from '../window.js';
 
+/** Each element repeated `factors` times along the spatial axes; what the input has beyond whole windows is 0. */
+function enlarged(
+  emit: Emitter,
+  value: string,
+  factors: readonly number[],
+  from: readonly number[],
+  to: readonly number[],
+) {
+  const scales = emit.constant(floats([1, 1, ...factors]));
+  const tiles = emit.op('Resize', [value, '', scales], {
+    mode: 'nearest',
+    coordinate_transformation_mode: 'asymmetric',
+    nearest_mode: 'floor',
+  });
+  const rest = to.map((size, axis) => size - (from[axis] ?? 1) * (axis < 2 ? 1 : (factors[axis - 2] ?? 1)));
+  return rest.some((size) => size > 0) ? emit.op('Pad', [tiles, emit.shape([...rest.map(() => 0), ...rest])]) : tiles;
+}
+
+/** Windows that tile the input: the maximum is where the input equals it; equal maxima of a window share the gradient. */
+const tilingMaxPool: GradientRule = ({ node, gradient, emit }) => {
+  const [x = ''] = node.inputs;
+  const [y = ''] = node.outputs;
+  const kernel = intsAttribute(node, 'kernel_shape') ?? [];
+  const [from, to] = [emit.dims(y), emit.dims(x)];
+  const maximal = emit.mask(emit.op('Equal', [x, enlarged(emit, y, kernel, from, to)]));
+  const share = emit.op('AveragePool', [maximal], { kernel_shape: kernel, strides: kernel });
+  const size = kernel.reduce((a, b) => a * b, 1);
+  const shared = emit.div(gradient, emit.scale(share, size));
+  return [emit.mul(maximal, enlarged(emit, shared, kernel, from, to))];
+};
+
 /** Indices count through the whole [N, C, …] value: the gradient of each maximum goes back to its place. */
-const maxPool: GradientRule = ({ node, gradient, emit }) => {
+const maxPool: GradientRule = (call) => {
+  const { node, gradient, emit } = call;
+  if (tilesInput(node)) return tilingMaxPool(call);
   const indices = node.outputs[1] ?? '';
   if (indices === '') throw new Error('MaxPool must give its indices: see trainingForm');
   const dims = emit.dims(node.inputs[0] ?? '');

@@ -17,6 +17,13 @@ export class NetworkBuilder {
     return name;
   }
 
+  /** `count` equal parts of x along an axis. */
+  split(name: string, x: string, count: number, axis: number): string[] {
+    const parts = Array.from({ length: count }, (_, i) => `${name}${i}`);
+    this.#nodes.push(node('Split', [x], parts, { name, attributes: { axis, num_outputs: count } }));
+    return parts;
+  }
+
   constant(name: string, tensor: Tensor): string {
     this.#initializers.set(name, tensor);
     return name;
