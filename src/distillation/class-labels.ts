@@ -5,9 +5,12 @@ import { ServiceError } from '../platform/errors.js';
 /** Labels read at a time. */
 const ROWS = 1024;
 
+/** The label of a sample that has none: it is learned from the teacher alone. */
+const UNLABELLED = -1;
+
 /**
- * The class of each sample, checked: one whole number from 0 to classes − 1.
- * @throws ServiceError dataset_mismatch naming the first sample whose label is none
+ * The class of each sample that has one, checked: one whole number from 0 to classes − 1, or −1 for none.
+ * @throws ServiceError dataset_mismatch naming the first sample whose label is neither
  */
 export async function classLabels(
   samples: Samples,
@@ -22,11 +25,12 @@ export async function classLabels(
     const values = numbers(labels);
     rows.forEach((index, row) => {
       const label = values[row] ?? Number.NaN;
+      if (label === UNLABELLED) return;
       const fits = values.length === rows.length && Number.isInteger(label) && label >= 0 && label < classes;
       if (!fits) {
         throw new ServiceError(
           'dataset_mismatch',
-          `The label of sample ${index} is no class: one whole number from 0 to ${classes - 1} is expected.`,
+          `The label of sample ${index} is no class: one whole number from 0 to ${classes - 1} is expected, or -1 for a sample without label.`,
           { hint: 'Labels count the classes of the scored output, from 0.' },
         );
       }
@@ -34,4 +38,17 @@ export async function classLabels(
     });
   }
   return found;
+}
+
+/**
+ * Refuses samples without label where labels are what counts.
+ * @param purpose what the samples serve for
+ * @throws ServiceError dataset_mismatch naming the first sample without label
+ */
+export function requireLabels(classes: ReadonlyMap<number, number>, indices: readonly number[], purpose: string): void {
+  const missing = indices.find((index) => !classes.has(index));
+  if (missing === undefined) return;
+  throw new ServiceError('dataset_mismatch', `Sample ${missing}, which serves for ${purpose}, has no label.`, {
+    hint: 'State splits in the manifest whose selection and evaluation samples all have labels.',
+  });
 }

@@ -3,15 +3,17 @@ import type { DistillStep } from '../contracts/distill-step.js';
 import type { Samples } from '../datasets/samples.js';
 import type { Model } from '../onnx/ir/graph.js';
 import { int64s, type Tensor } from '../onnx/ir/tensor.js';
+import { ServiceError } from '../platform/errors.js';
 import { type ExternalFile, withSession } from '../runtime/session.js';
 import type { CheckpointStore } from './checkpoint-schedule.js';
-import { classLabels } from './class-labels.js';
+import { classLabels, requireLabels } from './class-labels.js';
 import { type LossPlan, lossPlan } from './losses/loss-plan.js';
 import { TARGETS } from './program.js';
 import { exportStudent } from './students/export-student.js';
 import { prepareStudent } from './students/prepare-student.js';
 import { trainableWeights } from './students/trainable-weights.js';
 import { teacherOutputs } from './teacher-outputs.js';
+import { batchesPerEpoch } from './train.js';
 import { type StudentTraining, type TrainedStudent, trainStudent } from './train-student.js';
 
 export type DistillPhase = 'teacher' | 'distill' | 'baseline';
@@ -47,7 +49,7 @@ export interface DistillOptions {
 
 export interface Distilled extends Omit<TrainedStudent, 'weights'> {
   readonly student: Model;
-  /** The same initial weights without the teacher: trained on labels alone in the same order and as long, or not at all. */
+  /** The same initial weights without the teacher: trained on labels alone for as many steps, or not at all. */
   readonly baseline: Model;
   readonly baselineKind: 'labels' | 'untrained';
   readonly batchSize: number;
@@ -90,16 +92,20 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
   try {
     const { dims } = await teacher.rows([indices[0] ?? 0]);
     const needsClasses = loss.labels || options.labelled;
-    const classes = needsClasses ? await classLabels(samples, all, dims.at(-1) ?? 0) : new Map<number, number>();
-    const shared: Omit<StudentTraining, 'loss' | 'run' | 'progress' | 'teacherDims'> = {
-      ...{ student, trained, output, batchSize, indices, signal, threads, block: options.block ?? 1 },
-      training: step.training,
+    const count = dims.at(-1) ?? 0;
+    const classes = needsClasses ? await classLabels(samples, all, count) : new Map<number, number>();
+    if (needsClasses) requireLabels(classes, selection, 'selection');
+    if (step.loss.kind === 'dkd') requireLabels(classes, indices, 'training with the loss dkd');
+    const labelled = indices.filter((index) => classes.has(index));
+    const shared: Omit<StudentTraining, 'loss' | 'run' | 'progress' | 'teacherDims' | 'indices' | 'training'> = {
+      ...{ student, trained, output, batchSize, signal, threads, block: options.block ?? 1 },
       heldOut: selection,
       inputs: (rows) => samples.feeds(rows),
       targets: async (rows, plan) => {
         const targets = new Map<string, Tensor>();
         if (plan.teacher) targets.set(TARGETS.teacher, await teacher.rows(rows));
-        if (plan.labels) targets.set(TARGETS.labels, int64s(rows.map((row) => classes.get(row) ?? 0)));
+        // A class beyond the last counts for nothing in a cross-entropy.
+        if (plan.labels) targets.set(TARGETS.labels, int64s(rows.map((row) => classes.get(row) ?? count)));
         return targets;
       },
       checkpoints: options.checkpoints,
@@ -109,13 +115,16 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
     const runWith = (plan: LossPlan, run: DistillPhase) =>
       trainStudent({
         ...shared,
+        ...(plan.teacher
+          ? { indices, training: step.training }
+          : onLabels(step.training, indices, labelled, batchSize)),
         loss: plan,
         teacherDims: plan.teacher ? [batchSize, ...dims.slice(1)] : null,
         run,
         progress: report(run),
       });
     const { weights, ...result } = await runWith(loss, 'distill');
-    const byLabels = loss.teacher && options.labelled;
+    const byLabels = loss.teacher && options.labelled && labelled.length > 0;
     const baseline = byLabels ? (await runWith(lossPlan({ kind: 'labels' }), 'baseline')).weights : new Map();
     report('baseline')(1);
     return {
@@ -124,22 +133,52 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
       baseline: await exportStudent(student, baseline, signal),
       baselineKind: byLabels ? 'labels' : 'untrained',
       batchSize,
-      notes: notesOf(step, batchSize, result.stopped),
+      notes: notesOf(step, {
+        batchSize,
+        stopped: result.stopped,
+        labelled: needsClasses ? labelled.length : null,
+        indices,
+      }),
     };
   } finally {
     await teacher.close();
   }
 }
 
+/** Training on the samples that have labels: more epochs of fewer batches, so that there are as many steps. */
+function onLabels(
+  training: StudentTraining['training'],
+  indices: readonly number[],
+  labelled: readonly number[],
+  batchSize: number,
+): Pick<StudentTraining, 'indices' | 'training'> {
+  if (labelled.length === 0)
+    throw new ServiceError('dataset_mismatch', 'The loss reads labels, and no training sample has one.');
+  const times = batchesPerEpoch(indices.length, batchSize) / batchesPerEpoch(labelled.length, batchSize);
+  const epochs = Math.round(training.epochs * times);
+  const patience = training.patience && Math.round(training.patience * times);
+  return { indices: labelled, training: { ...training, epochs, patience } };
+}
+
 function notesOf(
   { training }: DistillOptions['step'],
-  batchSize: number,
-  stopped: TrainedStudent['stopped'],
+  run: {
+    readonly batchSize: number;
+    readonly stopped: TrainedStudent['stopped'];
+    /** How many training samples have labels; null when labels play no part. */
+    readonly labelled: number | null;
+    readonly indices: readonly number[];
+  },
 ): string[] {
+  const { batchSize, stopped, labelled, indices } = run;
   const notes: string[] = [];
   if (batchSize !== training.batch_size)
     notes.push(
       `Batches hold ${batchSize} samples instead of ${training.batch_size}: the model or the dataset allows no more.`,
+    );
+  if (labelled !== null && labelled < indices.length)
+    notes.push(
+      `${labelled} of ${indices.length} training samples have labels: what labels teach is learned on these alone, in as many steps.`,
     );
   if (stopped === 'diverged')
     notes.push('The loss became infinite or NaN: training was stopped, and the last good weights were kept.');

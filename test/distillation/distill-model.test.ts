@@ -163,6 +163,37 @@ describe('distilling a model', () => {
     await assert.rejects(distillModel(options({ samples: samples(labels) })), refusal('dataset_mismatch', /sample 9 /));
   });
 
+  test('samples without label are learned from the teacher, and labels alone from those that have one', async () => {
+    const labels = ROWS.map((row, i) => [i < 20 || i >= 64 ? classOf(row) : -1]);
+    const distilled = await distillModel(options({ samples: samples(labels) }));
+    assert.match(distilled.notes[0] ?? '', /20 of 64 training samples have labels/);
+    const same = await distillModel(options({ samples: samples(), labelled: false }));
+    assert.deepEqual(encodeModel(distilled.student), encodeModel(same.student), 'the teacher needs no labels');
+    // The baseline trains on the twenty alone, as long: batches of 16 make one step an epoch instead of four.
+    const few = options({ samples: samples(labels), training: range(0, 20) }, { loss: { kind: 'labels' } });
+    const alone = await distillModel({ ...few, step: { ...few.step, training: { ...few.step.training, epochs: 24 } } });
+    assert.deepEqual(encodeModel(distilled.baseline), encodeModel(alone.student));
+  });
+
+  test('refuses samples without label where labels are what counts', async () => {
+    const without = (...missing: number[]) => samples(ROWS.map((row, i) => [missing.includes(i) ? -1 : classOf(row)]));
+    const refused = (changes: Partial<DistillOptions>, step: object, says: RegExp) =>
+      assert.rejects(distillModel(options(changes, step)), refusal('dataset_mismatch', says));
+    await refused({ samples: without(70) }, {}, /Sample 70, which serves for selection/);
+    await refused({ samples: without(4) }, { loss: { kind: 'dkd' } }, /Sample 4, .*dkd/);
+    await refused({ samples: without(...range(0, 64)) }, { loss: { kind: 'labels' } }, /no training sample has one/);
+  });
+
+  test('in a mixed loss a sample without label adds nothing to the cross-entropy', async () => {
+    const mixed = { loss: { kind: 'kd', labels: 0.5 }, training: { epochs: 1, batch_size: 16 } };
+    const labels = ROWS.map((row, i) => [i >= 64 ? classOf(row) : -1]);
+    const half = await distillModel(options({ samples: samples(labels) }, mixed));
+    const teacher = await distillModel(options({}, { ...mixed, loss: { kind: 'kd' } }));
+    const [first, second] = [half.history[0]?.loss ?? 0, teacher.history[0]?.loss ?? 0];
+    // AdamW does not see the scale of a loss but through its epsilon.
+    assert.ok(Math.abs(first - 0.5 * second) < 0.01 * first, `${first}, ${second}`);
+  });
+
   test("refuses a student whose output has not the teacher's shape", async () => {
     const student = TEMPLATES.mlp({ input: { name: 'x', dims: [4] }, output: 'y', classes: 3 }, [6], seededRandom(4));
     await assert.rejects(distillModel(options({ student })), refusal('dataset_mismatch', /\[16,3\].*\[16,2\]/));

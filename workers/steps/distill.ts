@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { DistillStep } from '../../src/contracts/distill-step.js';
 import type { StageReport } from '../../src/contracts/report.js';
+import { classLabels, requireLabels } from '../../src/distillation/class-labels.js';
 import { type Distilled, distillModel } from '../../src/distillation/distill-model.js';
 import { TEMPLATES } from '../../src/distillation/students/templates.js';
 import { type ComparedCandidates, compareCandidates } from '../../src/evaluation/compare-candidates.js';
@@ -37,19 +38,22 @@ export async function distillStep(context: StepContext): Promise<EngineResult> {
   const { samples, splits } = data;
   const { evaluate, seed } = task.spec;
   const labels = await samples.labels(splits.selection.slice(0, 1));
-  const { metric, output } = planMetric(
+  const { metric, output, classes } = planMetric(
     evaluate,
     task.inspection.outputs,
     labels?.dims.slice(1) ?? null,
     data.synthetic,
   );
+  const labelled = labels !== null && CLASS_METRICS.has(metric.name);
+  if (labelled && classes !== null)
+    requireLabels(await classLabels(samples, splits.evaluation, classes), splits.evaluation, 'evaluation');
   const distilled = await distillModel({
     teacher: task.input,
     student: task.student ? await readModel(task.student) : await templateStudent(context, data, step, output),
     ...{ step, output, samples, scratch, signal, seed },
     training: splits.training,
     selection: splits.selection,
-    labelled: labels !== null && CLASS_METRICS.has(metric.name),
+    labelled,
     checkpoints: checkpointFiles(scratch, task.step),
     threads: task.threads,
     block: blockSize(cpuFacts().instructionSets),
