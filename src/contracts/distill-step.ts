@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FromTeacher } from './derived-student.js';
 import { ModelId } from './ids.js';
 
 /** Share of cross-entropy on labels in a mixed loss; the rest is the teacher's. */
@@ -72,7 +73,12 @@ export const SCHEDULES = ['constant', 'linear', 'cosine'] as const;
 export type ScheduleKind = (typeof SCHEDULES)[number];
 
 export const Training = z.strictObject({
-  epochs: z.int().min(1).max(10_000).default(30),
+  epochs: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(30)
+    .meta({ description: '0 trains nothing, which makes sense for a student cut out of its teacher.' }),
   batch_size: z.int().min(1).max(4096).default(64),
   optimizer: OptimizerSpec.prefault({ kind: 'adamw' }),
   schedule: z.enum(SCHEDULES).default('cosine').meta({ description: 'How the learning rate falls after the warm-up.' }),
@@ -107,7 +113,7 @@ export type Training = z.infer<typeof Training>;
 export const TEMPLATE_NAMES = ['mlp', 'cnn', 'depthwise_cnn'] as const;
 export const MAX_TEMPLATE_LAYERS = 32;
 
-/** What is trained: a network of ours, fitted to the teacher's input and output, or one that was uploaded. */
+/** What is trained: a network of ours, fitted to the teacher's input and output, one that was uploaded, or a part of the teacher. */
 export const Student = z.union([
   z.strictObject({
     template: z.enum(TEMPLATE_NAMES),
@@ -119,6 +125,11 @@ export const Student = z.union([
   }),
   z.strictObject({
     model: ModelId.meta({ description: "An uploaded model with the teacher's inputs and scored output." }),
+  }),
+  z.strictObject({
+    from_teacher: FromTeacher.meta({
+      description: 'The teacher with fewer channels or layers, the rest solved by least squares, then trained.',
+    }),
   }),
 ]);
 export type Student = z.infer<typeof Student>;

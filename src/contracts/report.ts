@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DerivationReport } from './derived-student.js';
 import { JobId, Sha256 } from './ids.js';
 import { JobSpec, METRICS } from './job-spec.js';
 
@@ -75,12 +76,14 @@ export const DISTILL_OUTCOMES = ['gain', 'no_gain', 'loss'] as const;
 /** How a student was trained, and what the teacher was worth. */
 export const DistillationReport = z.object({
   parameters: z.int().meta({ description: 'Trained numbers of the student.' }),
+  derived: DerivationReport.optional().meta({ description: 'What was cut out of the teacher to make the student.' }),
   loss: z.string(),
   batch_size: z.int(),
   epochs: z.int().meta({ description: 'Epochs that were trained.' }),
-  best_epoch: z
-    .int()
-    .meta({ description: 'Counted from 0: the one with the lowest held-out loss, whose weights were kept.' }),
+  best_epoch: z.int().min(-1).meta({
+    description:
+      'Counted from 0: the one with the lowest held-out loss, whose weights were kept; -1 when a student cut out of its teacher was best before any training.',
+  }),
   stopped: z.enum(['finished', 'patience', 'diverged']),
   history: z.array(z.object({ epoch: z.int(), loss: z.number(), held_out_loss: z.number() })),
   baseline: z.enum(['labels', 'untrained']).meta({

@@ -27,6 +27,8 @@ const PHASES: Readonly<Record<DistillPhase, readonly [number, number]>> = {
 export interface DistillOptions {
   readonly teacher: { readonly path: string; readonly external: readonly ExternalFile[] };
   readonly student: Model;
+  /** Whether the student's weights are worth something before any training. */
+  readonly pretrained: boolean;
   readonly step: Pick<DistillStep, 'loss' | 'training'>;
   /** The output that is distilled, which teacher and student share by name. */
   readonly output: string;
@@ -99,6 +101,7 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
     const labelled = indices.filter((index) => classes.has(index));
     const shared: Omit<StudentTraining, 'loss' | 'run' | 'progress' | 'teacherDims' | 'indices' | 'training'> = {
       ...{ student, trained, output, batchSize, signal, threads, block: options.block ?? 1 },
+      keepsInitial: options.pretrained,
       heldOut: selection,
       inputs: (rows) => samples.feeds(rows),
       targets: async (rows, plan) => {

@@ -10,7 +10,7 @@ import { createOptimizer } from './optimizers/create-optimizer.js';
 import type { Parameters } from './optimizers/optimizer.js';
 import { type ProgramOptions, scoringProgram, type TrainingProgram, trainingProgram } from './program.js';
 import { batchesPerEpoch, type TrainingOptions, train } from './train.js';
-import { type EpochRecord, floatsOf, startState, type TrainingState, type Weights } from './training-state.js';
+import { copied, type EpochRecord, floatsOf, startState, type TrainingState, type Weights } from './training-state.js';
 
 /** Between QuantizeLinear and DequantizeLinear a training graph wants the floats that gradients read, no integer kernels. */
 const FLOAT_ONLY = { 'session.disable_quant_qdq': '1' };
@@ -23,6 +23,8 @@ export interface StudentTraining {
   readonly loss: LossPlan;
   readonly teacherDims: readonly number[] | null;
   readonly training: Training;
+  /** Whether the student's own weights count as a result, as epoch −1: they are more than a random start. */
+  readonly keepsInitial?: boolean;
   readonly batchSize: number;
   /** Samples to train on, and those on which the held-out loss is measured. */
   readonly indices: readonly number[];
@@ -74,8 +76,9 @@ export async function trainStudent(task: StudentTraining): Promise<TrainedStuden
     new Map([...(await task.inputs(indices)), ...(await task.targets(indices, loss))]);
 
   const stopped = await withSession(program.bytes, { threads, extra: FLOAT_ONLY }, (session) =>
-    withHeldOutScore(task, { ...shared, weights: [...state.weights.keys()] }, batch, (heldOut) =>
-      train(
+    withHeldOutScore(task, { ...shared, weights: [...state.weights.keys()] }, batch, async (heldOut) => {
+      if (task.keepsInitial) state.best ??= await initialBest(state, heldOut);
+      return train(
         {
           session,
           program,
@@ -90,8 +93,8 @@ export async function trainStudent(task: StudentTraining): Promise<TrainedStuden
         },
         optionsOf(task),
         state,
-      ),
-    ),
+      );
+    }),
   );
   // A run that ended is not trained again when a later part of the step has to be.
   if (stopped !== 'diverged') await save();
@@ -120,6 +123,11 @@ async function withHeldOutScore<Result>(
   return withSession(program.bytes, { threads, extra: FLOAT_ONLY }, (session) =>
     use((weights) => heldOutLoss({ session, program, indices, batchSize, weights, batch, signal })),
   );
+}
+
+async function initialBest({ weights }: TrainingState, score: (weights: Weights) => Promise<number>) {
+  const heldOut = await score(weights);
+  return Number.isFinite(heldOut) ? { epoch: -1, heldOut, weights: copied(weights) } : null;
 }
 
 /** Copies of the student's weights and running statistics, which training changes in place. */

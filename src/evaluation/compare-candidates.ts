@@ -9,6 +9,7 @@ import type { Estimate } from './statistics/confidence.js';
 export interface ComparedCandidates {
   readonly metric: MetricName;
   /** Mean score of each. */
+  readonly original: number;
   readonly first: number;
   readonly second: number;
   /** Paired on the same samples; positive: the first is better. */
@@ -39,6 +40,7 @@ export async function compareCandidates(task: {
     const labels = await samples.labels(indices.slice(0, 1));
     const { metric, output } = planMetric(evaluate, original.outputs, labels?.dims.slice(1) ?? null, false);
     const scores: Float64Array[] = [];
+    let reference = new Float64Array();
     for (const result of candidates) {
       const scored = await scoreModels({
         ...{ original, result, samples, indices, output, metric, signal },
@@ -47,10 +49,12 @@ export async function compareCandidates(task: {
         progress: () => {},
       });
       scores.push(scored.result);
+      reference = Float64Array.from(scored.original);
     }
     const [first = new Float64Array(), second = new Float64Array()] = scores;
     return {
       metric: metric.name,
+      original: meanOf(reference),
       first: meanOf(first),
       second: meanOf(second),
       gain: pairedGain(metric, first, second),

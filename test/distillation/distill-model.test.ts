@@ -56,6 +56,7 @@ describe('distilling a model', () => {
     return {
       teacher,
       student: TEMPLATES.mlp({ input: { name: 'x', dims: [4] }, output: 'y', classes: 2 }, [6], seededRandom(4)),
+      pretrained: false,
       step: DistillStep.parse({ type: 'distill', student, training, ...step }),
       output: 'y',
       samples: samples(),

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { DistillStep } from '../../src/contracts/distill-step.js';
-import type { StageReport } from '../../src/contracts/report.js';
+import type { DistillationReport, StageReport } from '../../src/contracts/report.js';
 import { classLabels, requireLabels } from '../../src/distillation/class-labels.js';
 import { type Distilled, distillModel } from '../../src/distillation/distill-model.js';
 import { TEMPLATES } from '../../src/distillation/students/templates.js';
@@ -15,6 +15,7 @@ import { derivedSeed, seededRandom } from '../../src/platform/random.js';
 import type { EngineResult } from '../protocol.js';
 import { checkpointFiles } from './checkpoint-files.js';
 import { conclude } from './conclude.js';
+import { cutStudent, DERIVED } from './cut-student.js';
 import { peakMemoryBytes } from './peak-memory.js';
 import type { StepContext } from './step.js';
 import { openTaskSamples, type TaskSamples } from './task-samples.js';
@@ -47,17 +48,24 @@ export async function distillStep(context: StepContext): Promise<EngineResult> {
   const labelled = labels !== null && CLASS_METRICS.has(metric.name);
   if (labelled && classes !== null)
     requireLabels(await classLabels(samples, splits.evaluation, classes), splits.evaluation, 'evaluation');
+  const checkpoints = checkpointFiles(scratch, task.step);
+  const derivation = 'from_teacher' in step.student ? step.student.from_teacher : null;
+  const from = derivation ? DERIVED : 0;
+  const derived = derivation && (await cutStudent(context, data, derivation, output, checkpoints));
   const distilled = await distillModel({
     teacher: task.input,
-    student: task.student ? await readModel(task.student) : await templateStudent(context, data, step, output),
+    student:
+      derived?.student ??
+      (task.student ? await readModel(task.student) : await templateStudent(context, data, step, output)),
+    pretrained: derived !== null,
     ...{ step, output, samples, scratch, signal, seed },
     training: splits.training,
     selection: splits.selection,
     labelled,
-    checkpoints: checkpointFiles(scratch, task.step),
+    checkpoints,
     threads: task.threads,
     block: blockSize(cpuFacts().instructionSets),
-    progress: (phase, fraction, metrics) => context.progress(phase, fraction * until, metrics),
+    progress: (phase, fraction, metrics) => context.progress(phase, (from + fraction * (1 - from)) * until, metrics),
     now: () => performance.now(),
   });
 
@@ -79,7 +87,10 @@ export async function distillStep(context: StepContext): Promise<EngineResult> {
     peak_memory_bytes: peakMemoryBytes(),
     bytes: totalBytes(written),
     sha256: written.sha256,
-    distillation: distillationReport(step, distilled, compared, kept, splits.selection.length),
+    distillation: {
+      ...distillationReport(step, distilled, compared, kept, splits.selection.length),
+      ...(derived && { derived: derived.report }),
+    },
     notes: [...distilled.notes],
   };
   log.info('distilled', { outcome: stage.distillation?.outcome, kept, bytes: stage.bytes, notes: stage.notes });
@@ -93,7 +104,7 @@ async function templateStudent(
   { student }: DistillStep,
   output: string,
 ): Promise<Model> {
-  if ('model' in student) throw new Error('an uploaded student comes with the task');
+  if (!('template' in student)) throw new Error('the student is no template');
   const { inputs, outputs } = task.inspection;
   const first = splits.training[0] ?? 0;
   const feeds = await samples.feeds(Array.from({ length: samples.batch ?? 1 }, () => first));
@@ -119,7 +130,7 @@ function distillationReport(
   { metric, first, second, gain }: ComparedCandidates,
   kept: 'distilled' | 'baseline',
   samples: number,
-): StageReport['distillation'] {
+): DistillationReport {
   const [low, high] = gain.ci95;
   return {
     parameters: distilled.parameters,

@@ -78,6 +78,12 @@ function checkDistillation({ steps }: JobSpec, match: DatasetMatch | null): void
         errors: [{ pointer: '/dataset', code: 'dataset_required', message }],
       });
     }
+    if (step.training.epochs === 0 && !('from_teacher' in step.student)) {
+      const message = 'Without an epoch of training only a student cut out of its teacher is worth anything.';
+      throw new ServiceError('invalid_request', message, {
+        errors: [{ pointer: `${pointer}/training/epochs`, code: 'too_small', message, expected: 'at least 1' }],
+      });
+    }
     if (match.labels === null && readsLabels(step.loss)) {
       const message = `The loss ${step.loss.kind} reads labels, and the dataset has none.`;
       throw new ServiceError('dataset_mismatch', message, {

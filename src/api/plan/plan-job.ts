@@ -1,3 +1,5 @@
+import type { FromTeacher } from '../../contracts/derived-student.js';
+import type { DistillStep } from '../../contracts/distill-step.js';
 import type { Step } from '../../contracts/job-spec.js';
 import type { JobPlan } from '../../contracts/plan.js';
 import type { QuantizeStep } from '../../contracts/quantize-step.js';
@@ -18,13 +20,30 @@ const SCHEME_ACTIONS: Readonly<Record<QuantizeStep['scheme'], string>> = {
   fp16_weights: 'clean the graph up and store weights in FP16; everything runs in FP32',
 };
 
+const networkOf = (student: Exclude<DistillStep['student'], { from_teacher: unknown }>): string =>
+  'model' in student ? `the student ${student.model}` : `a ${student.template} of ${student.widths.join(', ')}`;
+
+/** How a student is cut out of its teacher. */
+function cutOf({ width, target, drop_layers, samples }: FromTeacher): string {
+  const [wanted] = Object.entries(target ?? {});
+  const parts = [
+    ...(drop_layers > 0 ? [`drop ${drop_layers} residual blocks`] : []),
+    ...(width === undefined ? [] : [`keep ${width} of the channels`]),
+    ...(wanted === undefined
+      ? []
+      : [`keep as many channels as a ${wanted[0].replace('_', ' ')} of ${wanted[1]} allows`]),
+  ];
+  return `${parts.join(' and ')}, and solve the rest by least squares on up to ${samples} training samples`;
+}
+
 /** What a step does, in words. */
 function actionOf(step: Step): string {
   if (step.type === 'quantize') return SCHEME_ACTIONS[step.scheme];
   const { student, training, loss } = step;
-  const what =
-    'model' in student ? `the student ${student.model}` : `a ${student.template} of ${student.widths.join(', ')}`;
-  return `train ${what} with loss ${loss.kind} for up to ${training.epochs} epochs, train or take the same student without the teacher, and keep the better`;
+  const cut = 'from_teacher' in student;
+  const made = cut ? `${cutOf(student.from_teacher)}; ` : '';
+  if (cut && training.epochs === 0) return `${made}train nothing`;
+  return `${made}train ${cut ? 'it' : networkOf(student)} with loss ${loss.kind} for up to ${training.epochs} epochs, train or take the same student without the teacher, and keep the better`;
 }
 
 /** What a job would do and on which samples, in words and numbers. Nothing is stored and nothing is run. */

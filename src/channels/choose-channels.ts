@@ -1,0 +1,28 @@
+import type { ChannelGroup } from './channel-groups.js';
+
+/** Groups of convolutions keep multiples of this, the block of channels that the CPU's kernels hold together, once they are twice as wide. */
+const CHANNEL_BLOCK = 8;
+
+/**
+ * How many units of a group stay at a width.
+ * @param width share of the channels, in (0, 1]
+ */
+export function keptCount({ size, free, convolutional }: ChannelGroup, width: number): number {
+  const wanted = size * width;
+  const fixed = size - free.length;
+  const blocked = convolutional && size >= 2 * CHANNEL_BLOCK;
+  const rounded = blocked ? CHANNEL_BLOCK * Math.max(1, Math.round(wanted / CHANNEL_BLOCK)) : Math.round(wanted);
+  return Math.max(1, fixed, Math.min(size, rounded));
+}
+
+/** The units of a group that go so that `kept` stay: those of least importance, the later of equal ones first. */
+export function leastImportant(
+  { free, size }: ChannelGroup,
+  kept: number,
+  importance: ReadonlyMap<number, number>,
+): number[] {
+  const ranked = free
+    .map((unit, place) => ({ unit, place, weight: importance.get(unit) ?? 0 }))
+    .sort((a, b) => a.weight - b.weight || b.place - a.place);
+  return ranked.slice(0, size - kept).map(({ unit }) => unit);
+}

@@ -1,0 +1,137 @@
+import { type ChannelGroup, channelGroups } from '../../channels/channel-groups.js';
+import { channelUnits } from '../../channels/channel-units.js';
+import { weightImportance } from '../../channels/importance.js';
+import { withoutBlocks } from '../../channels/residual-blocks.js';
+import { sliceModel } from '../../channels/slice-model.js';
+import { networkSize } from '../../channels/workload.js';
+import type { DerivationReport, FromTeacher } from '../../contracts/derived-student.js';
+import type { Samples } from '../../datasets/samples.js';
+import type { Model } from '../../onnx/ir/graph.js';
+import { ServiceError } from '../../platform/errors.js';
+import { derivedSeed, seededRandom, shuffled } from '../../platform/random.js';
+import { dropBlocks } from './drop-blocks.js';
+import { type CutNetwork, fitWidth, type WidthPlan, widthPlan } from './fit-width.js';
+import { solveStudent } from './solve-student.js';
+import { teacherNetwork } from './teacher-network.js';
+
+export interface DerivationOptions {
+  readonly spec: FromTeacher;
+  /** The output that is distilled. */
+  readonly output: string;
+  readonly samples: Samples;
+  /** Samples to solve layers on. */
+  readonly indices: readonly number[];
+  readonly threads: number;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+  progress(fraction: number): void;
+  /** How long a run of the second model takes as a share of the first's. */
+  latencyRatio(teacher: Model, student: Model): Promise<number>;
+}
+
+export interface DerivedStudent {
+  /** Solved by least squares. */
+  readonly student: Model;
+  /** The same slices with the teacher's own weights. */
+  readonly sliced: Model;
+  readonly report: Omit<DerivationReport, 'before_training'>;
+}
+
+/** Shares of the work after which dropping blocks and choosing the width are done. */
+const DROPPED = 0.15;
+const CHOSEN = 0.25;
+
+/**
+ * Cuts a student out of its teacher: residual blocks that matter least, channels that weigh least, and what remains solved layer by
+ * layer towards the teacher's own activations. No labels are read and nothing is trained.
+ * @throws ServiceError invalid_request when the teacher cannot be cut as far as asked, dataset_too_small, unsupported_opset,
+ *   model_load_failed, model_run_failed
+ */
+export async function deriveStudent(teacherModel: Model, options: DerivationOptions): Promise<DerivedStudent> {
+  const { spec, samples, signal } = options;
+  const indices = shuffled(options.indices, seededRandom(derivedSeed(options.seed, 'derivation'))).slice(
+    0,
+    spec.samples,
+  );
+  if (indices.length < 2 * (samples.batch ?? 1))
+    throw new ServiceError(
+      'dataset_too_small',
+      'Layers are solved on some samples and judged on others: two batches at least.',
+    );
+  const work = { ...options, indices };
+  const teacher = await teacherNetwork(teacherModel, work);
+  const dropped = await dropBlocks(teacher, spec.drop_layers, {
+    ...work,
+    progress: (fraction) => options.progress(fraction * DROPPED),
+  });
+  const reduced = withoutBlocks(
+    teacher.model,
+    dropped.map(({ block }) => block),
+  );
+  signal.throwIfAborted();
+
+  const whole = networkSize(teacher.model.graph, channelUnits(teacher.model.graph, teacher.shapes));
+  const units = channelUnits(reduced.graph, shapesOf(reduced, teacher.shapes));
+  const groups = channelGroups(reduced.graph, units);
+  const network: CutNetwork = {
+    units,
+    groups: groups.map((group) => ({ ...group, importance: weightImportance(reduced.graph, units, group) })),
+  };
+  const plan = await choosePlan(network, reduced, teacher.model, whole, work);
+  options.progress(CHOSEN);
+
+  const sliced = sliceModel(reduced, units, plan.removed);
+  const solved = await solveStudent(sliced, {
+    ...{ ...work, teacher, units, removed: plan.removed },
+    progress: (fraction) => options.progress(CHOSEN + (1 - CHOSEN) * fraction),
+  });
+  const size = networkSize(reduced.graph, units, plan.removed);
+  const left = solved.layers.filter(({ kept }) => kept === 'sliced').length;
+  return {
+    student: solved.model,
+    sliced,
+    report: {
+      width: plan.width,
+      parameters: { teacher: whole.parameters, student: size.parameters },
+      operations: { teacher: whole.operations, student: size.operations },
+      groups: groups.map((group) => describeGroup(group, plan)),
+      dropped: dropped.map(({ block, change }) => ({ block: block.name, change })),
+      solved: { samples: indices.length, layers: solved.layers.length - left, left },
+    },
+  };
+}
+
+const shapesOf = ({ graph }: Model, shapes: ReadonlyMap<string, readonly number[]>) => {
+  const named = [
+    ...graph.inputs.map(({ name }) => name),
+    ...graph.initializers.keys(),
+    ...graph.nodes.flatMap(({ outputs }) => outputs),
+  ];
+  return new Map(named.flatMap((name) => (shapes.has(name) ? [[name, shapes.get(name) ?? []] as const] : [])));
+};
+
+const describeGroup = ({ layers, size, free, reason }: ChannelGroup, { removed }: WidthPlan) => ({
+  layers: [...layers],
+  channels: size,
+  kept: size - free.filter((unit) => removed.has(unit)).length,
+  reason,
+});
+
+async function choosePlan(
+  network: CutNetwork,
+  reduced: Model,
+  teacher: Model,
+  whole: ReturnType<typeof networkSize>,
+  { spec, latencyRatio }: DerivationOptions,
+): Promise<WidthPlan> {
+  const { target, width } = spec;
+  if (target === undefined) return widthPlan(network, width ?? 1);
+  const size = ({ removed }: WidthPlan) => networkSize(reduced.graph, network.units, removed);
+  if ('size_ratio' in target)
+    return fitWidth(network, target.size_ratio, async (plan) => size(plan).bytes / whole.bytes);
+  if ('operations_ratio' in target)
+    return fitWidth(network, target.operations_ratio, async (plan) => size(plan).operations / whole.operations);
+  return fitWidth(network, target.latency_ratio, (plan) =>
+    latencyRatio(teacher, sliceModel(reduced, network.units, plan.removed)),
+  );
+}

@@ -1,0 +1,195 @@
+import type { AxisUnits } from '../../channels/axis-units.js';
+import { keptPositions, sliceAxis } from '../../channels/slice-model.js';
+import type { Samples } from '../../datasets/samples.js';
+import { cloneModel } from '../../onnx/ir/clone.js';
+import { GraphEditor } from '../../onnx/ir/editor.js';
+import type { Model } from '../../onnx/ir/graph.js';
+import type { Tensor } from '../../onnx/ir/tensor.js';
+import { derivedSeed, seededRandom, shuffled } from '../../platform/random.js';
+import type { Session } from '../../runtime/session.js';
+import { type LayerGoal, layerGoal } from './layer-goal.js';
+import { type LinearLayer, linearLayer } from './linear-layer.js';
+import { addRows, emptyEquations, withGram } from './normal-equations.js';
+import { regressionRows } from './regression-rows.js';
+import { added, type NormalEquations, ridgeRegression, squaredError } from './ridge-regression.js';
+import { withTaps } from './tapped-model.js';
+import type { TeacherNetwork } from './teacher-network.js';
+
+/** Most inputs of a layer that is solved: their products take 8·P² bytes, 128 MB. */
+const MOST_INPUTS = 4096;
+/** Rows per unknown of one output, and rows at least: positions of one sample resemble each other, so more than a few times P pay. */
+const ROWS_PER_INPUT = 16;
+const FEWEST_ROWS = 16_384;
+/** Samples that run together. */
+const BATCH = 16;
+/** Of so many batches one is held out, to choose λ and to see whether the solution is better than the slice. */
+const HELD_OUT_EVERY = 5;
+/** Shares of the mean diagonal that are tried as λ. */
+const RIDGES = [1e-6, 1e-4, 1e-2] as const;
+
+export interface SolveOptions {
+  readonly teacher: TeacherNetwork;
+  /** Units of the teacher's graph, and which of them the student lacks. */
+  readonly units: AxisUnits;
+  readonly removed: ReadonlySet<number>;
+  readonly samples: Samples;
+  readonly indices: readonly number[];
+  readonly threads: number;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+  progress(fraction: number): void;
+}
+
+/** A layer after it was solved: whether the solution, or on held-out samples the slice, was better. */
+export interface SolvedLayer {
+  readonly name: string;
+  readonly kept: 'solved' | 'sliced';
+}
+
+/**
+ * Gives every layer behind a cut the weights with which it comes closest to what the teacher's layer makes of the same samples, in
+ * the order of the graph, so that each works on what the ones before it really give (He et al. 2017, "Channel pruning for
+ * accelerating very deep neural networks", with the whole network's channels gone at once). No labels and no gradients.
+ * @param student sliced out of the teacher, values by the teacher's names; it is left as it is
+ */
+export async function solveStudent(
+  student: Model,
+  options: SolveOptions,
+): Promise<{ model: Model; layers: SolvedLayer[] }> {
+  const model = cloneModel(student);
+  const { graph } = model;
+  const changed = changedValues(model, options.teacher.model);
+  const uses = new Map<string, number>();
+  for (const { inputs } of graph.nodes) for (const input of inputs) uses.set(input, (uses.get(input) ?? 0) + 1);
+  const layers: SolvedLayer[] = [];
+  await withGram(options.threads, async (gram) => {
+    for (let place = 0; place < graph.nodes.length; place++) {
+      options.signal.throwIfAborted();
+      options.progress(place / graph.nodes.length);
+      const node = graph.nodes[place];
+      const editor = new GraphEditor(graph);
+      const layer = node && linearLayer(node, editor, (name) => (uses.get(name) ?? 0) > 1);
+      if (!layer || layer.inputs + 1 > MOST_INPUTS) continue;
+      const before = new Set(graph.nodes.slice(0, place).flatMap(({ outputs }) => outputs));
+      const goal = layerGoal(layer, editor, options.teacher.shapes, (value) => before.has(value));
+      const reads = [layer.node.inputs[0] ?? '', ...goal.others];
+      if (!reads.some((value) => changed.has(value))) continue;
+      const solution = await solveLayer(model, layer, goal, gram, options);
+      layers.push({ name: layer.node.name || (layer.node.outputs[0] ?? ''), kept: solution ? 'solved' : 'sliced' });
+      if (solution) putBack(model, place, layer, solution);
+    }
+  });
+  return { model, layers };
+}
+
+/** Values of the student that have fewer channels than the teacher's, or are computed from such ones or in another way. */
+function changedValues({ graph }: Model, teacher: Model): Set<string> {
+  const changed = new Set<string>();
+  const producers = new Map(teacher.graph.nodes.map((node) => [node.outputs[0] ?? '', node]));
+  const inputsLost = (name: string) => {
+    const [now, then] = [graph.initializers.get(name), teacher.graph.initializers.get(name)];
+    return now !== undefined && now.dims.join() !== then?.dims.join();
+  };
+  for (const node of graph.nodes) {
+    const original = producers.get(node.outputs[0] ?? '');
+    const rewired = original?.inputs.some(
+      (input, i) => input !== node.inputs[i] && !graph.initializers.has(node.inputs[i] ?? ''),
+    );
+    if (rewired || node.inputs.some((input) => changed.has(input) || inputsLost(input)))
+      for (const output of node.outputs) changed.add(output);
+  }
+  return changed;
+}
+
+async function solveLayer(
+  student: Model,
+  layer: LinearLayer,
+  goal: LayerGoal,
+  gram: Session,
+  options: SolveOptions,
+): Promise<Float64Array | null> {
+  const { groups, inputs, outputs, biased, initial } = layer;
+  const p = inputs + (biased ? 1 : 0);
+  const sets = { fit: emptyEquations(groups, p, outputs), held: emptyEquations(groups, p, outputs) };
+  await gatherEquations(student, layer, goal, gram, options, sets);
+  const start = biased ? initial : initial.slice(0, groups * inputs * outputs);
+  const errors = RIDGES.map((ridge) => squaredError(sets.held, ridgeRegression(sets.fit, start, ridge)));
+  const least = Math.min(...errors);
+  if (!(least < squaredError(sets.held, start))) return null;
+  const ridge = RIDGES[errors.indexOf(least)] ?? RIDGES[0];
+  const solution = ridgeRegression(added(sets.fit, sets.held), start, ridge);
+  if (biased) return solution;
+  const whole = Float64Array.from(initial);
+  whole.set(solution);
+  return whole;
+}
+
+async function gatherEquations(
+  student: Model,
+  layer: LinearLayer,
+  goal: LayerGoal,
+  gram: Session,
+  options: SolveOptions,
+  sets: { readonly fit: NormalEquations; readonly held: NormalEquations },
+): Promise<void> {
+  const { teacher, units, removed, samples, indices, threads, seed, signal } = options;
+  const x = layer.node.inputs[0] ?? '';
+  const size = samples.batch ?? Math.max(1, Math.min(BATCH, Math.floor(indices.length / HELD_OUT_EVERY)));
+  const rows = Math.max(FEWEST_ROWS, ROWS_PER_INPUT * sets.fit.p);
+  const perSample = Math.max(1, Math.ceil(rows / indices.length));
+  const random = seededRandom(derivedSeed(seed, 'rows', goal.value));
+  const choose = (positions: number) => {
+    const all = Array.from({ length: positions }, (_, position) => position);
+    return positions <= perSample ? all : shuffled(all, random).slice(0, perSample);
+  };
+  await withTaps(student, [x, ...goal.others], threads, (ours) =>
+    withTaps(teacher.model, [goal.value], threads, async (theirs) => {
+      for (let start = 0, number = 0; start + size <= indices.length; start += size, number++) {
+        signal.throwIfAborted();
+        const feeds = await samples.feeds(indices.slice(start, start + size));
+        const own = await fetched(ours, feeds, [x, ...goal.others]);
+        const target = remaining((await fetched(theirs, feeds, [goal.value]))[0] as Tensor, goal.value, units, removed);
+        const found = regressionRows(layer, own[0] as Tensor, [target, ...own.slice(1)], choose);
+        await addRows(gram, number % HELD_OUT_EVERY === 1 ? sets.held : sets.fit, found);
+      }
+    }),
+  );
+}
+
+/** Values of a run; an input of the model that is asked for is what was fed. */
+async function fetched(
+  session: Session,
+  feeds: ReadonlyMap<string, Tensor>,
+  names: readonly string[],
+): Promise<Tensor[]> {
+  const needed = new Map([...feeds].filter(([name]) => session.inputs.some((input) => input.name === name)));
+  const found = await session.run(
+    needed,
+    [...new Set(names)].filter((name) => !feeds.has(name)),
+  );
+  return names.map((name) => {
+    const value = found.get(name) ?? feeds.get(name);
+    if (!value) throw new Error(`the model did not give ${name}`);
+    return value;
+  });
+}
+
+/** The channels of a teacher's value that the student still has. */
+function remaining(value: Tensor, name: string, units: AxisUnits, removed: ReadonlySet<number>): Tensor {
+  let result = value;
+  for (let axis = 1; axis < value.dims.length; axis++) {
+    const kept = keptPositions(units, { value: name, axis }, removed);
+    if (kept.length < units.size({ value: name, axis })) result = sliceAxis(result, axis, kept);
+  }
+  return result;
+}
+
+function putBack(model: Model, place: number, layer: LinearLayer, solution: Float64Array): void {
+  const { graph } = model;
+  const constants = layer.constants(solution);
+  const added = [...constants.keys()].find((name) => !graph.initializers.has(name));
+  for (const [name, tensor] of constants) graph.initializers.set(name, tensor);
+  if (added === undefined) return;
+  const [x = '', w = ''] = layer.node.inputs;
+  graph.nodes[place] = { ...layer.node, inputs: [x, w, added] };
+}

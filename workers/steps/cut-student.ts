@@ -1,0 +1,92 @@
+import { join } from 'node:path';
+import { DerivationReport, type FromTeacher } from '../../src/contracts/derived-student.js';
+import type { CheckpointStore } from '../../src/distillation/checkpoint-schedule.js';
+import { deriveStudent } from '../../src/distillation/derivation/derive-student.js';
+import { compareCandidates } from '../../src/evaluation/compare-candidates.js';
+import { withModels } from '../../src/evaluation/evaluated-model.js';
+import { speedup } from '../../src/evaluation/latency/speedup.js';
+import { timeModels } from '../../src/evaluation/latency/time-models.js';
+import type { Model } from '../../src/onnx/ir/graph.js';
+import { decodeModel } from '../../src/onnx/serde/decode-model.js';
+import { encodeModel } from '../../src/onnx/serde/encode-model.js';
+import { readModel } from '../../src/onnx/serde/read-model.js';
+import type { StepContext } from './step.js';
+import type { TaskSamples } from './task-samples.js';
+import { writeModelFiles } from './written-model.js';
+
+/** Fraction of the step's own work after which a student that is cut out of its teacher is ready to be trained. */
+export const DERIVED = 0.2;
+/** Names among the checkpoints of the step. */
+const STUDENT = 'student';
+const REPORT = 'student-report';
+
+export interface CutStudent {
+  readonly student: Model;
+  readonly report: DerivationReport;
+}
+
+/**
+ * A student cut out of the teacher, with its metric before any training. It is kept with the checkpoints: what is trained in a later
+ * attempt must be the same student, also where a latency was measured to find it.
+ */
+export async function cutStudent(
+  context: StepContext,
+  { samples, splits }: TaskSamples,
+  spec: FromTeacher,
+  output: string,
+  checkpoints: CheckpointStore,
+): Promise<CutStudent> {
+  const [bytes, text] = [await checkpoints.load(STUDENT), await checkpoints.load(REPORT)];
+  if (bytes && text) {
+    const report = DerivationReport.parse(JSON.parse(Buffer.from(text).toString('utf8')));
+    return { student: decodeModel(bytes), report };
+  }
+  const { task, scratch, signal } = context;
+  const derived = await deriveStudent(await readModel(task.input), {
+    ...{ spec, output, samples, signal },
+    indices: splits.training,
+    threads: task.threads,
+    seed: task.spec.seed,
+    progress: (fraction) => context.progress('derive', fraction * DERIVED),
+    latencyRatio: (teacher, student) => latencyRatio(context, samples, splits.training, teacher, student),
+  });
+  const compared = await compareCandidates({
+    original: task.input,
+    first: await writeModelFiles(derived.sliced, join(scratch, 'sliced')),
+    second: await writeModelFiles(derived.student, join(scratch, 'solved')),
+    ...{ samples, signal },
+    evaluate: task.spec.evaluate,
+    indices: splits.selection,
+    threads: task.threads,
+  });
+  const { original, first, second } = compared;
+  const report = { ...derived.report, before_training: { teacher: original, sliced: first, solved: second } };
+  await checkpoints.save(REPORT, Buffer.from(JSON.stringify(report)));
+  await checkpoints.save(STUDENT, encodeModel(derived.student));
+  return { student: derived.student, report };
+}
+
+/** Times a student against its teacher, alone on the machine. */
+async function latencyRatio(
+  { task, scratch, signal, exclusive }: StepContext,
+  samples: TaskSamples['samples'],
+  indices: readonly number[],
+  teacher: Model,
+  student: Model,
+): Promise<number> {
+  const { latency } = task.spec.evaluate;
+  const batch = samples.batch ?? latency.batch;
+  const feeds = await samples.feeds(Array.from({ length: batch }, (_, i) => indices[i % indices.length] ?? 0));
+  const files = [
+    await writeModelFiles(teacher, join(scratch, 'timed-teacher')),
+    await writeModelFiles(student, join(scratch, 'timed-student')),
+  ];
+  return withModels(files, { threads: latency.threads }, async ([first, second]) => {
+    if (!first || !second) throw new Error('a session was opened for every model');
+    const models = { teacher: () => first.run(feeds), student: () => second.run(feeds) };
+    const { times } = await exclusive(() =>
+      timeModels({ models, runs: latency.runs, now: () => performance.now(), signal, progress: () => {} }),
+    );
+    return 1 / speedup(times.teacher, times.student, task.spec.seed).value;
+  });
+}
