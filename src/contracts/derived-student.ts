@@ -1,9 +1,6 @@
 import { z } from 'zod';
 
 export const MAX_DROPPED_LAYERS = 256;
-/** Ratios to the teacher that a derived student can be asked for. */
-export const DERIVATION_TARGETS = ['size_ratio', 'operations_ratio', 'latency_ratio'] as const;
-export type DerivationTarget = (typeof DERIVATION_TARGETS)[number];
 
 const Ratio = z.number().gt(0).lt(1);
 

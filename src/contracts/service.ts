@@ -16,6 +16,10 @@ export const Capabilities = z
       description: 'By scheme, the operators whose numbers can become integers. Whether one pays is decided per node.',
     }),
     trainable_operators: z.array(z.string()).meta({ description: 'Operators through which a student can be trained.' }),
+    followed_operators: z.array(z.string()).meta({
+      description:
+        'Operators through which the channels of a student cut out of its teacher are followed; at others they stay whole.',
+    }),
     student_templates: z.array(z.enum(TEMPLATE_NAMES)),
     datasets: z.object({ formats: z.array(z.string()), dtypes: z.array(ElementType) }),
     opset: z.object({ min: z.int(), max: z.int() }),

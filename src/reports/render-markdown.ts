@@ -1,4 +1,5 @@
 import type { Report, RequirementVerdict, StageReport } from '../contracts/report.js';
+import { derivationLines } from './derivation-lines.js';
 import { headline } from './headline.js';
 import { code, escapeText, fence, section, table } from './markdown.js';
 import { nodeLines } from './node-lines.js';
@@ -75,10 +76,13 @@ const stageLines = (stage: StageReport): string[] => [
 /** What the teacher was worth, and how far the training got. */
 const distillationLines = ({ distillation }: StageReport): string[] => {
   if (!distillation) return [];
-  const { baseline, best_epoch, epochs, gain, kept, metric, outcome, parameters, samples, stopped } = distillation;
+  const { baseline, best_epoch, derived, epochs, gain, kept, metric, outcome, parameters, samples, stopped } =
+    distillation;
+  const best = best_epoch < 0 ? 'the weights before any training' : `the weights of epoch ${best_epoch + 1}`;
   const without = baseline === 'labels' ? 'trained on labels alone' : 'untrained';
   return [
-    `${parameters} parameters, trained for ${epochs} epochs (${escapeText(stopped)}); the weights of epoch ${best_epoch + 1} had the lowest held-out loss.`,
+    ...(derived ? derivationLines(derived) : []),
+    `${parameters} parameters, trained for ${epochs} epochs (${escapeText(stopped)}); ${best} had the lowest held-out loss.`,
     '',
     ...table(
       ['student', escapeText(metric)],

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { MAX_DATASET_ARRAYS } from '../../contracts/dataset.js';
+import { FOLLOWED_OPERATORS } from '../../contracts/derived-student.js';
 import { TEMPLATE_NAMES, TRAINABLE_OPERATORS } from '../../contracts/distill-step.js';
 import { MAX_METADATA_PAIRS, MAX_STEPS, METRICS } from '../../contracts/job-spec.js';
 import { QUANTIZABLE_OPERATORS } from '../../contracts/operators.js';
@@ -32,6 +33,7 @@ function capabilities(): Capabilities {
       Object.entries(QUANTIZABLE_OPERATORS).map(([scheme, operators]) => [scheme, [...operators]]),
     ),
     trainable_operators: [...TRAINABLE_OPERATORS],
+    followed_operators: [...FOLLOWED_OPERATORS],
     student_templates: [...TEMPLATE_NAMES],
     datasets: {
       formats: ['npz', 'npy'],

@@ -124,7 +124,10 @@ describe('a student cut out of its teacher', () => {
   });
 
   test('is the same bytes for the same seed', async () => {
-    const [one, two] = [await deriveStudent(teacher, options({ width: 0.5 })), await deriveStudent(teacher, options({ width: 0.5 }))];
+    const [one, two] = [
+      await deriveStudent(teacher, options({ width: 0.5 })),
+      await deriveStudent(teacher, options({ width: 0.5 })),
+    ];
     assert.deepEqual(encodeModel(one.student), encodeModel(two.student));
   });
 
@@ -160,7 +163,10 @@ describe('a student cut out of its teacher', () => {
   });
 
   test('is refused where the teacher has no more to give', async () => {
-    await assert.rejects(deriveStudent(teacher, options({ drop_layers: 3 })), refusal('invalid_request', /2 residual blocks/));
+    await assert.rejects(
+      deriveStudent(teacher, options({ drop_layers: 3 })),
+      refusal('invalid_request', /2 residual blocks/),
+    );
     await assert.rejects(
       deriveStudent(teacher, options({ target: { size_ratio: 0.001 } })),
       refusal('invalid_request', /narrowest student has 0\.0/),

@@ -17,7 +17,12 @@ interface Case {
   readonly constants: Readonly<Record<string, Tensor>>;
   readonly nodes: readonly Node[];
 }
-const conv = (x: readonly number[], w: readonly number[], attributes: Record<string, number | number[]>, bias = true): Case => ({
+const conv = (
+  x: readonly number[],
+  w: readonly number[],
+  attributes: Record<string, number | number[]>,
+  bias = true,
+): Case => ({
   x,
   constants: { w: draw(w), ...(bias && { b: draw([w[0] ?? 1]) }) },
   nodes: [node('Conv', bias ? ['x', 'w', 'b'] : ['x', 'w'], ['y'], { attributes })],
@@ -36,7 +41,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'Conv on sequences': conv([2, 3, 9], [4, 3, 3], { pads: [1, 1] }),
   'a depthwise Conv': conv([2, 4, 5, 5], [4, 1, 3, 3], { group: 4, pads: [1, 1, 1, 1] }),
   'a grouped Conv': conv([2, 4, 5, 5], [6, 2, 1, 1], { group: 2 }),
-  'Gemm': {
+  Gemm: {
     x: [3, 5],
     constants: { w: draw([5, 4]), b: draw([4]) },
     nodes: [node('Gemm', ['x', 'w', 'b'], ['y'])],
@@ -51,7 +56,7 @@ const CASES: Readonly<Record<string, Case>> = {
     constants: { w: draw([5, 4]), b: draw([4]) },
     nodes: [node('MatMul', ['x', 'w'], ['p']), node('Add', ['b', 'p'], ['y'])],
   },
-  'BatchNormalization': {
+  BatchNormalization: {
     x: [2, 3, 4],
     constants: { s: draw([3]), b: draw([3]), m: draw([3]), v: draw([3], 0.5, 2) },
     nodes: [node('BatchNormalization', ['x', 's', 'b', 'm', 'v'], ['y'])],
@@ -59,7 +64,12 @@ const CASES: Readonly<Record<string, Case>> = {
 };
 
 /** y[g] = x[g] · W[g] + b[g], by the definition. */
-function products({ groups, inputs, outputs, biased }: LinearLayer, weights: Float64Array, x: Float64Array, rows: number): Float64Array {
+function products(
+  { groups, inputs, outputs, biased }: LinearLayer,
+  weights: Float64Array,
+  x: Float64Array,
+  rows: number,
+): Float64Array {
   const width = inputs + (biased ? 1 : 0);
   const y = new Float64Array(groups * rows * outputs);
   for (let g = 0; g < groups; g++)
@@ -67,7 +77,9 @@ function products({ groups, inputs, outputs, biased }: LinearLayer, weights: Flo
       for (let m = 0; m < outputs; m++)
         for (let k = 0; k < width; k++) {
           const at = (g * rows + row) * outputs + m;
-          y[at] = (y[at] ?? 0) + (x[(g * rows + row) * width + k] ?? 0) * (weights[(g * (inputs + 1) + k) * outputs + m] ?? 0);
+          y[at] =
+            (y[at] ?? 0) +
+            (x[(g * rows + row) * width + k] ?? 0) * (weights[(g * (inputs + 1) + k) * outputs + m] ?? 0);
         }
   return y;
 }
@@ -99,7 +111,12 @@ describe('linear layers', () => {
   }
 
   test('what is added on the way to a goal is taken off the target', () => {
-    const model = smallModel({ inputs: { x: [2, 1] }, outputs: ['y'], constants: { w: draw([1, 1]) }, nodes: [node('MatMul', ['x', 'w'], ['y'])] });
+    const model = smallModel({
+      inputs: { x: [2, 1] },
+      outputs: ['y'],
+      constants: { w: draw([1, 1]) },
+      nodes: [node('MatMul', ['x', 'w'], ['y'])],
+    });
     const layer = linearLayer(model.graph.nodes[0] ?? assert.fail(), new GraphEditor(model.graph), () => false);
     const [goal, other] = [floats([5, 7], [2, 1]), floats([1, 10], [2, 1])];
     const rows = regressionRows(layer ?? assert.fail(), floats([2, 3], [2, 1]), [goal, other], () => [0]);
@@ -108,10 +125,21 @@ describe('linear layers', () => {
   });
 
   test('shared or computed weights are left alone', () => {
-    const graph = smallModel({ inputs: { x: [2, 2], w: [2, 2] }, outputs: ['y'], constants: {}, nodes: [node('MatMul', ['x', 'w'], ['y'])] }).graph;
-    assert.equal(linearLayer(graph.nodes[0] ?? assert.fail(), new GraphEditor(graph), () => false), undefined);
+    const graph = smallModel({
+      inputs: { x: [2, 2], w: [2, 2] },
+      outputs: ['y'],
+      constants: {},
+      nodes: [node('MatMul', ['x', 'w'], ['y'])],
+    }).graph;
+    assert.equal(
+      linearLayer(graph.nodes[0] ?? assert.fail(), new GraphEditor(graph), () => false),
+      undefined,
+    );
     graph.inputs.pop();
     graph.initializers.set('w', draw([2, 2]));
-    assert.equal(linearLayer(graph.nodes[0] ?? assert.fail(), new GraphEditor(graph), (name) => name === 'w'), undefined);
+    assert.equal(
+      linearLayer(graph.nodes[0] ?? assert.fail(), new GraphEditor(graph), (name) => name === 'w'),
+      undefined,
+    );
   });
 });

@@ -44,7 +44,10 @@ describe('ridge regression', () => {
     });
     const objective = (weights: Float64Array) =>
       residual(weights) +
-      weights.reduce((sum, value, i) => sum + (lambda[Math.floor(i / (P * M))] ?? 0) * (value - (initial[i] ?? 0)) ** 2, 0);
+      weights.reduce(
+        (sum, value, i) => sum + (lambda[Math.floor(i / (P * M))] ?? 0) * (value - (initial[i] ?? 0)) ** 2,
+        0,
+      );
     const best = objective(w);
     for (let i = 0; i < w.length; i++)
       for (const step of [-1e-3, 1e-3]) {
