@@ -31,19 +31,7 @@ export async function makeOurs(
   const context = await openCase(benchCase, settings, { step, subset, plan, scratch });
   const { stage, files } = await quantizeStep(context);
   await rename(join(scratch, MODEL), join(folder, MODEL));
-  if (!files.some(({ role }) => role === 'plan')) return { ...madeOf(stage), candidates: [] };
-  await rename(join(scratch, PLAN), join(folder, PLAN));
-  const { candidates } = SearchPlan.parse(JSON.parse(await readFile(join(folder, PLAN), 'utf8')));
-  return { ...madeOf(stage), candidates };
+  if (files.some(({ role }) => role === 'plan')) await rename(join(scratch, PLAN), join(folder, PLAN));
+  const { bytes, sha256, seconds, notes, peak_memory_bytes: peak_bytes, candidates = [] } = stage;
+  return { bytes, sha256, seconds, notes, peak_bytes, candidates };
 }
-
-const madeOf = ({
-  bytes,
-  sha256,
-  seconds,
-  peak_memory_bytes,
-  notes,
-}: Awaited<ReturnType<typeof quantizeStep>>['stage']) => ({
-  ...{ bytes, sha256, seconds, notes },
-  peak_bytes: peak_memory_bytes,
-});

@@ -130,6 +130,7 @@ export const StageReport = z.object({
   integer_nodes: z.int().optional(),
   float_nodes: z.int().optional(),
   distillation: DistillationReport.optional(),
+  candidates: z.array(CandidateReport).optional().meta({ description: 'What a search tried.' }),
   notes: z.array(z.string()),
 });
 export type StageReport = z.infer<typeof StageReport>;
@@ -160,7 +161,7 @@ export const Report = z
     metric_drop: Estimate.meta({ description: 'Paired on the same samples; positive is worse, whatever the metric.' }),
     stages: z.array(StageReport),
     nodes: z.array(NodeReport),
-    candidates: z.array(CandidateReport),
+    candidates: z.array(CandidateReport).meta({ description: 'Those of all steps.' }),
     splits: z.record(z.string(), z.object({ samples: z.int(), source: z.enum(['manifest', 'seeded', 'synthetic']) })),
     notes: z.array(z.string()),
     environment: Environment,

@@ -32,6 +32,8 @@ export async function measureLatency<Name extends string>(task: {
   readonly samples: Samples;
   readonly indices: readonly number[];
   readonly latency: JobSpec['evaluate']['latency'];
+  /** Milliseconds for all models together; default as `timeModels`. */
+  readonly budgetMs?: number;
   readonly seed: number;
   exclusive<T>(timed: () => Promise<T>): Promise<T>;
   now(): number;
@@ -54,8 +56,9 @@ export async function measureLatency<Name extends string>(task: {
         }),
       ) as Record<Name, () => Promise<unknown>>;
       const { runs } = latency;
+      const { now, signal, progress, budgetMs } = task;
       const timed = await task.exclusive(() =>
-        timeModels({ models, runs, now: task.now, signal: task.signal, progress: task.progress }),
+        timeModels({ models, runs, now, signal, progress, ...(budgetMs !== undefined && { budgetMs }) }),
       );
       return { ...timed, batch };
     },

@@ -105,8 +105,8 @@ const OUTCOME_WORDS = {
 } as const;
 
 const candidateRow = (candidate: Report['candidates'][number]): string[] => [
-  code(candidate.scheme),
-  candidate.on_front ? 'yes' : 'no',
+  `${code(candidate.scheme)} ${escapeText(candidate.variant)}`,
+  candidate.chosen ? '**chosen**' : candidate.on_front ? 'yes' : 'no',
   candidate.bytes === null ? '' : bytes(candidate.bytes),
   candidate.metric === null ? '' : number(candidate.metric),
   candidate.speedup === null ? '' : `${number(candidate.speedup)}x`,
@@ -147,7 +147,7 @@ export function renderMarkdown(report: Report, createdAt: Date): string {
     ...section(
       'Candidates',
       table(
-        ['scheme', 'on the front', 'size', 'metric', 'speed-up', 'refused because'],
+        ['candidate', 'on the front', 'size', 'metric', 'speed-up', 'refused because'],
         report.candidates.map(candidateRow),
       ),
     ),

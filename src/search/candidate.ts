@@ -5,7 +5,10 @@ import type { Estimate } from '../evaluation/statistics/confidence.js';
 
 /** A recipe carried out: files on disk, and what each node became. */
 export interface MadeModel {
-  readonly files: EvaluatedModel;
+  /** Null when they went with an earlier attempt of the same search: the recipe gives them again. */
+  readonly files: EvaluatedModel | null;
+  /** Of the ONNX file. */
+  readonly sha256: string;
   /** With external data. */
   readonly bytes: number;
   readonly nodes: readonly NodeReport[];
@@ -20,6 +23,13 @@ export interface Measurements {
   readonly speedup: Estimate;
   /** What the job requires, decided on the selection samples. */
   readonly requirements: readonly RequirementVerdict[];
+}
+
+/** A recipe to try. */
+export interface Rung {
+  readonly recipe: Recipe;
+  /** The recipe whose metric this one might win back; it can be neither faster nor smaller. Null when it may be better in anything. */
+  readonly repairs: Recipe | null;
 }
 
 /** One rung of the ladder as it was found. */

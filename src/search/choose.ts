@@ -35,13 +35,19 @@ export const paretoFront = (candidates: readonly Measured[]): Measured[] =>
 
 /** Sizes within this share of each other count as equal, so that a few bytes do not decide against speed. */
 const SAME_SIZE = 0.01;
+/** Speeds within this share too: candidates are timed one after the other, and the machine drifts by more than an interval shows. */
+const SAME_SPEED = 0.02;
 
 /** Among the best for the objective, as far as measuring can tell them apart, the best in the other one. */
 const BEST: Readonly<Record<Objective, (front: readonly Measured[]) => Measured | null>> = {
   latency(front) {
     // By what is certain: a wide interval around a large value is noise.
     const fastest = least(front, ({ measured }) => -measured.speedup.ci95[0]);
-    const [atLeast = 0] = fastest?.measured.speedup.ci95 ?? [];
+    const {
+      ci95: [low],
+      value,
+    } = fastest?.measured.speedup ?? { ci95: [0, 0], value: 0 };
+    const atLeast = Math.min(low, value * (1 - SAME_SPEED));
     return least(
       front.filter(({ measured }) => measured.speedup.value >= atLeast),
       ({ made }) => made.bytes,

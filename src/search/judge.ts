@@ -9,8 +9,11 @@ export function maxDrop(require: Requirements | undefined): number {
   return require?.max_metric_drop ?? (require?.min_metric === undefined ? USUAL_MAX_DROP : Number.POSITIVE_INFINITY);
 }
 
+/** A candidate that is smaller and as fast as the original comes out slightly below it half of the time. */
+const AS_FAST = 0.99;
+
 /** Whether a job says itself how fast the result must be. */
-const boundsSpeed = (require: Requirements | undefined): boolean =>
+export const boundsSpeed = (require: Requirements | undefined): boolean =>
   require?.min_speedup !== undefined || require?.max_latency_ms !== undefined;
 
 /**
@@ -38,7 +41,7 @@ export function judge(measured: Measurements, require: Requirements | undefined)
     const [low, high] = drop.ci95.map((bound) => bound.toPrecision(2));
     reasons.push(`loses ${drop.value.toPrecision(2)} of ${metricName} (95 % interval ${low} to ${high})`);
   }
-  if (!boundsSpeed(require) && speedup.value < 1) {
+  if (!boundsSpeed(require) && (speedup.ci95[1] < 1 || speedup.value < AS_FAST)) {
     reasons.push(`slower than the original: ${speedup.value.toFixed(2)}x`);
   }
   return { refused: reasons.length === 0 ? null : reasons.join('; '), satisfiesRequirements };

@@ -5,12 +5,14 @@ import {
   SCHEMES,
   type Scheme,
 } from '../contracts/quantize-step.js';
-import type { Recipe } from '../contracts/search-plan.js';
+import type { Rung } from './candidate.js';
 
 /** A way to apply a scheme: what it changes in the step that the caller wrote. */
 interface Preset {
   readonly variant: string;
   readonly change: Partial<Pick<QuantizeStep, 'only_what_pays' | 'calibration' | 'bias_correction'>>;
+  /** It changes numbers and nothing that costs time or bytes: worth trying where the scheme's first preset loses something. */
+  readonly repairs?: true;
 }
 
 const WHAT_PAYS: Preset = { variant: 'only what pays', change: { only_what_pays: true } };
@@ -22,14 +24,18 @@ const PRESETS: Partial<Readonly<Record<Scheme, readonly Preset[]>>> = {
   int8_static: [
     WHAT_PAYS,
     EVERYTHING,
-    { variant: 'only what pays, biases corrected', change: { only_what_pays: true, bias_correction: 'analytic' } },
+    {
+      variant: 'only what pays, biases corrected',
+      change: { only_what_pays: true, bias_correction: 'analytic' },
+      repairs: true,
+    },
   ],
   int8_weights: [WHAT_PAYS, EVERYTHING],
 };
 const DEFAULT: readonly Preset[] = [{ variant: 'with its defaults', change: {} }];
 
 /** Schemes in the order of what a candidate costs to make; others follow in the order of the contract. */
-const CHEAP_FIRST: readonly Scheme[] = ['optimized', 'int8_dynamic', 'int8_static'];
+const CHEAP_FIRST: readonly Scheme[] = ['optimized', 'int8_dynamic', 'int8_weights', 'int8_static'];
 
 /**
  * Schemes that a search tries when the step names them. fp16: the same bytes as fp16_weights; ONNX Runtime's CPU kernels, which time the
@@ -45,7 +51,8 @@ function presets(scheme: Scheme, step: QuantizeStep): readonly Preset[] {
     ...own,
     ...otherMethods.map((method): Preset => {
       const calibration = Calibration.parse({ method, samples: step.calibration.samples });
-      return { variant: `${WHAT_PAYS.variant}, ranges by ${method}`, change: { ...WHAT_PAYS.change, calibration } };
+      const variant = `${WHAT_PAYS.variant}, ranges by ${method}`;
+      return { variant, change: { ...WHAT_PAYS.change, calibration }, repairs: true };
     }),
   ];
 }
@@ -57,23 +64,34 @@ function settled(step: QuantizeStep, scheme: Scheme): QuantizeStep {
 }
 
 /**
- * The recipes that a search tries, from cheap to dear: every scheme that the contract has and the step allows, in every preset of its own.
+ * The recipes that a search tries: every scheme that the contract has and the step allows. First each scheme's own first preset, from cheap to
+ * dear, so that a small budget sees all of them; then the other presets; last what may win the metric back.
  * @param pinned whether shapes are pinned; the unpinned clean-up stays on the ladder as what was given up for it
  */
-export function ladder(step: QuantizeStep, pinned: boolean): Recipe[] {
+export function ladder(step: QuantizeStep, pinned: boolean): Rung[] {
   const order = [...CHEAP_FIRST, ...SCHEMES.filter((scheme) => !CHEAP_FIRST.includes(scheme))];
   const wanted = order.filter((scheme) => step.schemes?.includes(scheme) ?? !ONLY_BY_NAME.has(scheme));
-  const recipes = wanted.flatMap((scheme) =>
-    presets(scheme, step).map(({ variant, change }): Recipe => {
-      return {
+  const rungs = wanted.flatMap((scheme) => {
+    const all = presets(scheme, step).map(({ variant, change, repairs }) => ({
+      recipe: {
         step: { ...settled(step, scheme), ...change },
         variant: pinned ? `${variant}, shapes pinned` : variant,
         pin_shapes: pinned,
         float_nodes: [],
-      };
-    }),
-  );
-  if (!pinned || !wanted.includes('optimized')) return recipes;
+      },
+      repairs,
+    }));
+    const first = all[0]?.recipe ?? null;
+    return all.map(({ recipe, repairs }, index) => ({ recipe, repairs: repairs ? first : null, index }));
+  });
+  const [firsts, others, repairs] = [
+    rungs.filter(({ index }) => index === 0),
+    rungs.filter((rung) => rung.index > 0 && rung.repairs === null),
+    rungs.filter((rung) => rung.repairs !== null),
+  ];
+  const sorted = [...firsts, ...others, ...repairs].map(({ recipe, repairs }): Rung => ({ recipe, repairs }));
+  if (!pinned || !wanted.includes('optimized')) return sorted;
   const [{ variant } = { variant: '' }] = DEFAULT;
-  return [{ step: settled(step, 'optimized'), variant, pin_shapes: false, float_nodes: [] }, ...recipes];
+  const unpinned = { step: settled(step, 'optimized'), variant, pin_shapes: false, float_nodes: [] };
+  return [{ recipe: unpinned, repairs: null }, ...sorted];
 }

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { JobSpec, Requirements } from '../contracts/job-spec.js';
 import type { Recipe } from '../contracts/search-plan.js';
 import type { Samples } from '../datasets/samples.js';
@@ -15,6 +15,8 @@ import type { Workshop } from './search.js';
 
 /** Timed runs of a candidate: 40 blocks of three tell a few percent apart; the winner is timed again, longer. */
 const SEARCH_RUNS = 120;
+/** Milliseconds that timing a candidate and the original may take; slow models get fewer runs, which are less noisy. */
+const SEARCH_TIMING_MS = 5_000;
 
 export interface WorkshopOptions extends Omit<RecipeOptions, 'progress' | 'samples'> {
   readonly original: EvaluatedModel;
@@ -33,7 +35,7 @@ export interface WorkshopOptions extends Omit<RecipeOptions, 'progress' | 'sampl
 }
 
 interface FolderModel extends MadeModel {
-  readonly folder: string;
+  readonly files: EvaluatedModel;
   /** How its samples come: one batch at a time when its shapes are pinned. */
   readonly samples: Samples;
 }
@@ -63,7 +65,7 @@ export class MeasuringWorkshop implements Workshop<FolderModel> {
     const folder = join(options.scratch, `candidate-${this.#count++}`);
     const files = await options.write(model, folder);
     const taken = recipe.pin_shapes ? inBatches(options.samples, options.batch) : options.samples;
-    return { files, bytes: totalBytes(files), nodes, folder, samples: taken };
+    return { files, sha256: files.sha256, bytes: totalBytes(files), nodes, samples: taken };
   }
 
   async score(made: FolderModel): Promise<Pick<Measurements, 'metricName' | 'metric' | 'drop'>> {
@@ -93,6 +95,7 @@ export class MeasuringWorkshop implements Workshop<FolderModel> {
       models: { original, result: made.files },
       ...{ samples: made.samples, indices: selection, seed, signal, exclusive, now },
       latency: { ...evaluate.latency, runs: Math.min(evaluate.latency.runs, SEARCH_RUNS) },
+      budgetMs: SEARCH_TIMING_MS,
       progress: () => {},
     });
     const gain = speedup(times.original, times.result, seed);
@@ -108,7 +111,7 @@ export class MeasuringWorkshop implements Workshop<FolderModel> {
     return { ...quality, speedup: gain, requirements };
   }
 
-  discard({ folder }: FolderModel): Promise<void> {
-    return rm(folder, { recursive: true, force: true });
+  async discard({ files }: MadeModel): Promise<void> {
+    if (files) await rm(dirname(files.path), { recursive: true, force: true });
   }
 }

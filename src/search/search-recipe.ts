@@ -1,14 +1,16 @@
 import { type QuantizeStep, SEARCH_DEFAULTS } from '../contracts/quantize-step.js';
 import type { CandidateReport } from '../contracts/report.js';
 import type { Recipe } from '../contracts/search-plan.js';
+import type { EvaluatedModel } from '../evaluation/evaluated-model.js';
 import { ServiceError } from '../platform/errors.js';
 import { inBatches } from './carry-out.js';
-import { choose, isMeasured, type Measured, paretoFront } from './choose.js';
+import { choose, isMeasured, paretoFront } from './choose.js';
 import { ladder } from './ladder.js';
 import { MeasuringWorkshop, type WorkshopOptions } from './measuring-workshop.js';
 import { pinnedModel } from './pinned-model.js';
 import { LAST_RESORT, nameOf, reportCandidates } from './report-candidates.js';
 import { Search } from './search.js';
+import { type MemoryStore, searchMemory } from './search-memory.js';
 
 /** Share of the job's time that a search may take: making the winner again and judging it need the rest. */
 const MAX_SHARE_OF_TIMEOUT = 0.5;
@@ -19,14 +21,16 @@ export interface RecipeSearchOptions extends WorkshopOptions {
   readonly timeoutSeconds: number;
   /** SHA-256 of the model that the recipe is for. */
   readonly input: string;
+  /** Where what was found outlives a killed attempt. */
+  readonly memory: MemoryStore;
   progress(fraction: number): void;
 }
 
 export interface FoundRecipe {
   readonly recipe: Recipe;
   readonly candidates: readonly CandidateReport[];
-  /** The candidates on the front that were not chosen, refused ones when all are; their files lie in the scratch folder. */
-  readonly others: readonly Measured[];
+  /** The candidates on the front that were not chosen, refused ones when all are, in the scratch folder. */
+  readonly others: readonly EvaluatedModel[];
   readonly notes: readonly string[];
 }
 
@@ -55,27 +59,33 @@ export async function searchRecipe(options: RecipeSearchOptions): Promise<FoundR
   const workshop = new MeasuringWorkshop(options);
   const pinning = await pinningHelps(options);
   const budget = step.budget_seconds ?? SEARCH_DEFAULTS.budget_seconds;
-  const candidates = await new Search({
-    recipes: ladder(step, pinning.helps),
+  const rungs = ladder(step, pinning.helps);
+  const { evaluate, seed, cpu, calibration, selection } = options;
+  const search = new Search({
+    rungs,
     workshop,
+    memory: searchMemory(options.memory, { input, rungs, evaluate, require, seed, cpu, calibration, selection }),
     require,
     budgetSeconds: Math.min(budget, timeoutSeconds * MAX_SHARE_OF_TIMEOUT),
     original: input,
     signal,
     progress: (fraction) => options.progress(fraction),
-  }).run();
+  });
+  const candidates = await search.run();
   const choice = choose(candidates, step.objective ?? SEARCH_DEFAULTS.objective);
   const { chosen, front } = choice;
   const notes = [
     ...pinning.notes,
+    ...(search.recalled > 0
+      ? [`The search went on from ${search.recalled} candidates that an interrupted attempt had measured.`]
+      : []),
     chosen
       ? `Of ${candidates.length} candidates, ${nameOf(chosen.recipe)} was chosen: ${chosen.measured.speedup.value.toFixed(2)}x on the selection samples.`
       : `None of ${candidates.length} candidates is good enough: the original is the result, unchanged, as the last resort.`,
   ];
-  return {
-    recipe: chosen?.recipe ?? LAST_RESORT,
-    candidates: reportCandidates(candidates, choice),
-    others: (chosen ? front : paretoFront(candidates.filter(isMeasured))).filter((one) => one !== chosen),
-    notes,
-  };
+  const others: EvaluatedModel[] = [];
+  for (const { recipe, made } of chosen ? front : paretoFront(candidates.filter(isMeasured))) {
+    if (recipe !== chosen?.recipe) others.push(made.files ?? (await workshop.make(recipe)).files);
+  }
+  return { recipe: chosen?.recipe ?? LAST_RESORT, candidates: reportCandidates(candidates, choice), others, notes };
 }

@@ -2,10 +2,11 @@ import type { Requirements } from '../contracts/job-spec.js';
 import type { NodeReport } from '../contracts/report.js';
 import type { Recipe } from '../contracts/search-plan.js';
 import { ServiceError } from '../platform/errors.js';
-import type { Candidate, MadeModel, Measurements } from './candidate.js';
+import type { Candidate, MadeModel, Measurements, Rung } from './candidate.js';
 import { isMeasured, paretoFront } from './choose.js';
-import { judge, losesTooMuch } from './judge.js';
+import { boundsSpeed, judge, losesTooMuch } from './judge.js';
 import { nameOf } from './report-candidates.js';
+import type { SearchMemory } from './search-memory.js';
 
 type Quality = Pick<Measurements, 'metricName' | 'metric' | 'drop'>;
 
@@ -24,8 +25,9 @@ export interface Workshop<Made extends MadeModel = MadeModel> {
 }
 
 export interface SearchOptions {
-  readonly recipes: readonly Recipe[];
+  readonly rungs: readonly Rung[];
   readonly workshop: Workshop;
+  readonly memory: SearchMemory;
   readonly require: Requirements | undefined;
   readonly budgetSeconds: number;
   /** SHA-256 of the original: a candidate that is the same file is no candidate. */
@@ -43,33 +45,74 @@ function worstNodes(nodes: readonly NodeReport[]): string[] {
     .map(({ name }) => name);
 }
 
-/** Tries recipes in their order until the budget is used up. Every recipe gives a candidate, with a reason when it cannot be chosen. */
+/**
+ * Tries recipes in their order until the budget is used up. Every recipe gives a candidate, with a reason when it cannot be chosen. What was
+ * measured is remembered rung by rung, so that an attempt after a killed one goes on where that one stopped.
+ */
 export class Search {
   readonly #candidates: Candidate[] = [];
   #longestSeconds = 0;
+  #earlierSeconds = 0;
+  #recalled = 0;
 
   constructor(readonly options: SearchOptions) {}
 
   async run(): Promise<readonly Candidate[]> {
-    const { recipes, budgetSeconds, workshop, signal, progress } = this.options;
-    for (const [index, recipe] of recipes.entries()) {
+    const { rungs, budgetSeconds, signal, progress, memory } = this.options;
+    const done = await this.#recall();
+    for (const [index, rung] of rungs.entries()) {
+      if (index < done) continue;
       signal.throwIfAborted();
-      progress(index / recipes.length);
-      const started = workshop.elapsedSeconds();
-      if (!this.#affordable()) {
-        this.#refuse(recipe, `not tried: the budget of ${budgetSeconds} s is used up`);
+      progress(index / rungs.length);
+      const started = this.#elapsedSeconds();
+      const reason = this.#affordable() ? this.#needless(rung) : `the budget of ${budgetSeconds} s is used up`;
+      if (reason !== null) {
+        this.#refuse(rung.recipe, `not tried: ${reason}`);
         continue;
       }
-      await this.#try(recipe);
-      this.#longestSeconds = Math.max(this.#longestSeconds, workshop.elapsedSeconds() - started);
+      await this.#try(rung.recipe);
+      const seconds = this.#elapsedSeconds();
+      this.#longestSeconds = Math.max(this.#longestSeconds, seconds - started);
+      await memory.save({ rungs: index + 1, seconds, longest: this.#longestSeconds, candidates: this.#candidates });
     }
     progress(1);
     return this.#candidates;
   }
 
+  /** Candidates that an earlier attempt had found. */
+  get recalled(): number {
+    return this.#recalled;
+  }
+
+  /** Takes up what an earlier attempt found. @returns how many rungs it had done */
+  async #recall(): Promise<number> {
+    const found = await this.options.memory.load();
+    if (!found) return 0;
+    this.#candidates.push(...found.candidates);
+    this.#recalled = found.candidates.length;
+    this.#longestSeconds = found.longest;
+    this.#earlierSeconds = found.seconds;
+    return found.rungs;
+  }
+
+  #elapsedSeconds(): number {
+    return this.#earlierSeconds + this.options.workshop.elapsedSeconds();
+  }
+
   /** Whether one more candidate fits the budget, if it takes as long as the longest yet. */
   #affordable(): boolean {
-    return this.options.workshop.elapsedSeconds() + this.#longestSeconds <= this.options.budgetSeconds;
+    return this.#elapsedSeconds() + this.#longestSeconds <= this.options.budgetSeconds;
+  }
+
+  /** Why a rung that can only win a metric back need not be tried; null when it may be worth it. */
+  #needless({ repairs }: Rung): string | null {
+    const broken = repairs && this.#candidates.find(({ recipe }) => nameOf(recipe) === nameOf(repairs));
+    if (!broken) return null;
+    const { measured, refused } = broken;
+    if (!measured) return `${nameOf(broken.recipe)}: ${refused}`;
+    if (measured.drop.value <= 0) return `${nameOf(broken.recipe)} loses nothing that could be won back`;
+    const tooSlow = !boundsSpeed(this.options.require) && measured.speedup.ci95[1] < 1;
+    return tooSlow ? `it would be as slow as ${nameOf(broken.recipe)}` : null;
   }
 
   #refuse(recipe: Recipe, refused: string): null {
@@ -102,9 +145,9 @@ export class Search {
     if (losesTooMuch(measured, require)) await this.#putBack(recipe, made, measured);
   }
 
-  #twin({ files }: MadeModel): string | undefined {
-    if (files.sha256 === this.options.original) return 'the original';
-    const twin = this.#candidates.find(({ made }) => made?.files.sha256 === files.sha256);
+  #twin({ sha256 }: MadeModel): string | undefined {
+    if (sha256 === this.options.original) return 'the original';
+    const twin = this.#candidates.find(({ made }) => made?.sha256 === sha256);
     return twin && nameOf(twin.recipe);
   }
 

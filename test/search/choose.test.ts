@@ -14,6 +14,7 @@ describe('judge', () => {
   const CASES = [
     { is: 'faster and as good', speed: 1.2, drop: 0, refused: null },
     { is: 'slower', speed: 0.81, drop: 0, refused: /^slower than the original: 0\.81x$/ },
+    { is: 'as fast as the original', speed: 0.995, drop: 0, refused: null },
     { is: 'certainly worse', speed: 2, drop: 0.05, refused: /^loses 0\.050 of top1/ },
     { is: 'worse by chance', speed: 2, drop: 0.05, dropError: 0.06, refused: null },
     { is: 'worse within the bound', speed: 2, drop: 0.009, refused: null },

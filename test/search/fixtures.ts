@@ -17,6 +17,7 @@ export const recipe = (
 
 export const madeModel = (sha256: string, bytes: number, nodes: readonly NodeReport[] = []): MadeModel => ({
   files: { path: sha256, bytes, sha256, external: [] },
+  sha256,
   bytes,
   nodes,
 });

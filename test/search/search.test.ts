@@ -7,6 +7,7 @@ import { ServiceError } from '../../src/platform/errors.js';
 import type { MadeModel, Measurements } from '../../src/search/candidate.js';
 import { ladder } from '../../src/search/ladder.js';
 import { Search, type SearchOptions, type Workshop } from '../../src/search/search.js';
+import { type MemoryStore, type SearchMemory, searchMemory } from '../../src/search/search-memory.js';
 import { madeModel, measurements, recipe } from './fixtures.js';
 
 const integerNode = (name: string, sqnr_db: number | null): NodeReport => ({
@@ -35,14 +36,23 @@ function workshop(
     },
     score: async (made) => of(made),
     time: async (made) => of(made),
-    discard: async (made) => void discarded.push(made.files.sha256),
+    discard: async (made) => void discarded.push(made.sha256),
     elapsedSeconds: () => elapsed,
   };
 }
 
+const NO_MEMORY: SearchMemory = { load: async () => null, save: async () => {} };
+
 const search = (recipes: readonly Recipe[], shop: Workshop, options: Partial<SearchOptions> = {}) =>
   new Search({
-    ...{ recipes, workshop: shop, require: undefined, budgetSeconds: 100, original: 'original' },
+    ...{
+      rungs: recipes.map((one) => ({ recipe: one, repairs: null })),
+      memory: NO_MEMORY,
+      workshop: shop,
+      require: undefined,
+      budgetSeconds: 100,
+      original: 'original',
+    },
     ...{ signal: new AbortController().signal, progress: () => {} },
     ...options,
   }).run();
@@ -51,12 +61,12 @@ describe('the ladder', () => {
   const step = QuantizeStep.parse({ type: 'quantize', scheme: 'auto', exclude: ['head'], objective: 'size' });
 
   test('holds every scheme but fp16 and every calibration method, cheap ones first, with what the caller wrote', () => {
-    const rungs = ladder(step, false);
+    const rungs = ladder(step, false).map((rung) => rung.recipe);
     assert.equal(rungs[0]?.step?.scheme, 'optimized');
     const cheap = SCHEMES.filter((scheme) => scheme !== 'fp16');
     assert.deepEqual(new Set(rungs.map((rung) => rung.step?.scheme)), new Set(cheap));
     assert.deepEqual(
-      ladder({ ...step, schemes: ['fp16'] }, false).map((rung) => rung.step?.scheme),
+      ladder({ ...step, schemes: ['fp16'] }, false).map(({ recipe: { step: one } }) => one?.scheme),
       ['fp16'],
     );
     const methods = rungs.flatMap((rung) =>
@@ -69,8 +79,16 @@ describe('the ladder', () => {
     }
   });
 
+  test('a small budget sees every scheme before the ways to win a metric back', () => {
+    const rungs = ladder(step, false);
+    const schemes = new Set(rungs.map(({ recipe }) => recipe.step?.scheme)).size;
+    assert.equal(new Set(rungs.slice(0, schemes).map(({ recipe }) => recipe.step?.scheme)).size, schemes);
+    const first = rungs.findIndex(({ repairs }) => repairs !== null);
+    assert.ok(rungs.slice(first).every(({ recipe, repairs }) => repairs?.step?.scheme === recipe.step?.scheme));
+  });
+
   test('only what the caller allows; pinned when shapes are, beside the clean-up that is not', () => {
-    const rungs = ladder({ ...step, schemes: ['optimized', 'int8_dynamic'] }, true);
+    const rungs = ladder({ ...step, schemes: ['optimized', 'int8_dynamic'] }, true).map((rung) => rung.recipe);
     assert.deepEqual(new Set(rungs.map((rung) => rung.step?.scheme)), new Set(['optimized', 'int8_dynamic']));
     assert.equal(rungs.filter(({ pin_shapes }) => !pin_shapes).length, 1);
   });
@@ -148,5 +166,88 @@ describe('a search', () => {
     const shop = workshop(({ variant }) => measurements(variant === 'a' ? 1.1 : 1.5, 0));
     await search([recipe('a'), recipe('b')], shop);
     assert.deepEqual(shop.discarded, ['a']);
+  });
+
+  describe('what can only win a metric back', () => {
+    const [base, repair] = [recipe('base'), recipe('repair')];
+    const rungs = [
+      { recipe: base, repairs: null },
+      { recipe: repair, repairs: base },
+    ];
+    const CASES = [
+      { is: 'tried where something is lost', found: measurements(1.2, 0.004), refused: null },
+      {
+        is: 'not tried where nothing is',
+        found: measurements(1.2, 0),
+        refused: /^not tried: .*\(base\) loses nothing/,
+      },
+      {
+        is: 'not tried for what is too slow',
+        found: measurements(0.7, 0.1),
+        refused: /^not tried: it would be as slow/,
+      },
+    ];
+    for (const { is, found, refused } of CASES) {
+      test(is, async () => {
+        const candidates = await search(
+          [],
+          workshop(() => found),
+          { rungs },
+        );
+        const last = candidates.at(-1);
+        assert.equal(last?.recipe.variant, 'repair');
+        if (refused === null) assert.equal(last?.refused, null);
+        else assert.match(last?.refused ?? '', refused);
+      });
+    }
+
+    test('not tried when there is no such model', async () => {
+      const shop = workshop(() => measurements(1.2, 0.1), { make: () => madeModel('original', 100) });
+      const last = (await search([], shop, { rungs })).at(-1);
+      assert.equal(last?.refused, 'not tried: int8_static (base): the same model as the original');
+    });
+  });
+});
+
+describe('a search whose process was killed', () => {
+  const recipes = ['a', 'b', 'c'].map((name) => recipe(name));
+  const stored = new Map<string, Uint8Array>();
+  const store: MemoryStore = {
+    load: async (name) => stored.get(name) ?? null,
+    save: async (name, bytes) => void stored.set(name, bytes),
+  };
+  const memory = searchMemory(store, 'this search');
+  const dying = () => {
+    const shop = workshop(({ variant }) => measurements(variant === 'a' ? 1.1 : 1.3, 0), { seconds: 30 });
+    const { make } = shop;
+    return {
+      ...shop,
+      make: (one: Recipe) => (one.variant === 'c' ? Promise.reject(new TypeError('killed')) : make(one)),
+    };
+  };
+
+  test('goes on with what it had measured, and its time counts', async () => {
+    await assert.rejects(search(recipes, dying(), { memory }), TypeError);
+    const shop = workshop(() => measurements(1.2, 0), { seconds: 30 });
+    const found = await search(recipes, shop, { memory });
+    assert.deepEqual(shop.made, ['c']);
+    assert.deepEqual(
+      found.map(({ measured }) => measured?.speedup.value),
+      [1.1, 1.3, 1.2],
+    );
+    assert.equal(found[1]?.made?.files, null, 'its files went with the process');
+    const late = workshop(() => measurements(1.2, 0), { seconds: 30 });
+    await assert.rejects(search(recipes, dying(), { memory: searchMemory(store, 'late') }), TypeError);
+    const [, , last] = await search(recipes, late, { memory: searchMemory(store, 'late'), budgetSeconds: 80 });
+    assert.match(last?.refused ?? '', /the budget of 80 s is used up/);
+  });
+
+  test('does not take what another search left, nor what is not its own', async () => {
+    await assert.rejects(search(recipes, dying(), { memory }), TypeError);
+    const shop = workshop(() => measurements(1.2, 0));
+    await search(recipes, shop, { memory: searchMemory(store, 'another search') });
+    assert.deepEqual(shop.made, ['a', 'b', 'c']);
+    stored.set('search', Buffer.from('{}'));
+    assert.equal(await memory.load(), null);
   });
 });

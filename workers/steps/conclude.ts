@@ -1,4 +1,4 @@
-import type { CandidateReport, NodeReport, Report, StageReport } from '../../src/contracts/report.js';
+import type { NodeReport, Report, StageReport } from '../../src/contracts/report.js';
 import { evaluateModels } from '../../src/evaluation/evaluate-models.js';
 import { missedRequirements } from '../../src/reports/requirement-words.js';
 import { LOG_FILE } from '../engine/log.js';
@@ -15,8 +15,7 @@ export interface Made {
   readonly cleaned: ModelFiles | null;
   readonly stage: StageReport;
   readonly nodes: readonly NodeReport[];
-  /** What a search tried, and the files that it leaves beside the model. */
-  readonly candidates: readonly CandidateReport[];
+  /** What a search leaves beside the model. */
   readonly files: readonly ResultFile[];
 }
 
@@ -78,7 +77,7 @@ async function evaluate(context: StepContext, data: TaskSamples, made: Made, fro
     stages,
     notes: [...stages.flatMap(({ notes }) => notes), ...data.notes, ...evaluation.notes],
     nodes: [...made.nodes],
-    candidates: [...made.candidates],
+    candidates: stages.flatMap(({ candidates }) => candidates ?? []),
     splits: data.described,
     reproduce: {
       spec,

@@ -94,7 +94,7 @@ export async function distillStep(context: StepContext): Promise<EngineResult> {
     notes: [...distilled.notes],
   };
   log.info('distilled', { outcome: stage.distillation?.outcome, kept, bytes: stage.bytes, notes: stage.notes });
-  return conclude(context, data, { model: written, cleaned: null, stage, nodes: [], candidates: [], files: [] }, until);
+  return conclude(context, data, { model: written, cleaned: null, stage, nodes: [], files: [] }, until);
 }
 
 /** A template fitted to one sample of the input and to the classes of the scored output. */

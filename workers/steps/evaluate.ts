@@ -20,5 +20,5 @@ export async function evaluateStep(context: StepContext): Promise<EngineResult> 
     sha256: model.sha256,
     notes: [],
   };
-  return conclude(context, data, { model, cleaned: null, stage, nodes: [], candidates: [], files: [] }, 0.1);
+  return conclude(context, data, { model, cleaned: null, stage, nodes: [], files: [] }, 0.1);
 }

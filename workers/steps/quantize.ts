@@ -79,9 +79,9 @@ export async function quantizeStep(context: StepContext): Promise<EngineResult> 
     bytes: totalBytes(model),
     sha256: model.sha256,
     ...stage,
+    ...(settled.candidates.length > 0 && { candidates: [...settled.candidates] }),
     notes: [...settled.notes, ...stage.notes],
   };
   log.info('quantized', { scheme: step.scheme, bytes: report.bytes, notes: report.notes });
-  const { candidates, files } = settled;
-  return conclude(context, data, { model, cleaned, stage: report, nodes, candidates, files }, until);
+  return conclude(context, data, { model, cleaned, stage: report, nodes, files: settled.files }, until);
 }

@@ -6,9 +6,9 @@ import type { Recipe, SearchPlan } from '../../src/contracts/search-plan.js';
 import type { Model } from '../../src/onnx/ir/graph.js';
 import { cpuFacts } from '../../src/platform/cpu.js';
 import { ServiceError } from '../../src/platform/errors.js';
-import type { Measured } from '../../src/search/choose.js';
 import { searchRecipe } from '../../src/search/search-recipe.js';
-import type { ResultFile } from '../protocol.js';
+import type { ModelFiles, ResultFile } from '../protocol.js';
+import { checkpointFiles } from './checkpoint-files.js';
 import type { StepContext } from './step.js';
 import type { TaskSamples } from './task-samples.js';
 import { writeModelFiles } from './written-model.js';
@@ -25,10 +25,14 @@ export interface SettledRecipe {
 const PLAN: ResultFile = { file: 'plan.json', name: 'plan.json', role: 'plan' };
 
 /** A model that was tried, under a name of its own beside the result. One whose weights lie in files beside it is not kept. */
-async function keepCandidate({ made }: Measured, index: number, scratch: string): Promise<ResultFile[]> {
-  if (made.files.external.length > 0) return [];
+async function keepCandidate(
+  { path, external }: Pick<ModelFiles, 'path'> & { readonly external: readonly unknown[] },
+  index: number,
+  scratch: string,
+): Promise<ResultFile[]> {
+  if (external.length > 0) return [];
   const name = `candidate-${index + 1}.onnx`;
-  await rename(made.files.path, join(scratch, name));
+  await rename(path, join(scratch, name));
   return [{ file: name, name, role: 'candidate' }];
 }
 
@@ -78,6 +82,7 @@ export async function settleRecipe(
     signal,
     exclusive: (timed) => context.exclusive(timed),
     write: writeModelFiles,
+    memory: checkpointFiles(scratch, task.step),
     now: () => performance.now(),
     progress: (fraction) => context.progress('searching', fraction * until),
   });

@@ -25,10 +25,12 @@ export interface TimedModels<Name extends string> {
  * @param task.models one run of each, by name.
  * @param task.runs timed runs wanted of each model.
  * @param task.now a monotonic clock in milliseconds.
+ * @param task.budgetMs milliseconds that all models together may take, one run of each block apart.
  */
 export async function timeModels<Name extends string>(task: {
   readonly models: Readonly<Record<Name, () => Promise<unknown>>>;
   readonly runs: number;
+  readonly budgetMs?: number;
   now(): number;
   readonly signal: AbortSignal;
   progress(fraction: number): void;
@@ -50,7 +52,7 @@ export async function timeModels<Name extends string>(task: {
 
   const blocks = Math.min(MAX_BLOCKS, Math.max(MIN_BLOCKS, Math.floor(task.runs / RUNS_PER_BLOCK)));
   const round = [...usual.values()].reduce((sum, time) => sum + time, 0);
-  const affordable = Math.floor(TIMING_BUDGET_MS / (round * blocks));
+  const affordable = Math.floor((task.budgetMs ?? TIMING_BUDGET_MS) / (round * blocks));
   const perBlock = Math.max(1, Math.min(Math.ceil(task.runs / blocks), affordable));
 
   const taken = Object.fromEntries(names.map((name) => [name, [] as number[][]])) as Record<Name, number[][]>;
