@@ -63,7 +63,7 @@ export const HALF_OPERATORS = [
     'Less',
   ],
   ...['LessOrEqual', 'Log', 'LogSoftmax', 'LpNormalization', 'LpPool', 'MatMul', 'Max', 'MaxPool', 'Mean'],
-  ...['MeanVarianceNormalization', 'Min', 'Mish', 'Mod', 'Mul', 'Neg', 'NonZero', 'OneHot', 'PRelu', 'Pad', 'Pow'],
+  ...['Min', 'Mish', 'Mod', 'Mul', 'Neg', 'NonZero', 'OneHot', 'PRelu', 'Pad', 'Pow'],
   ...['RMSNormalization', 'RNN', 'Reciprocal', 'ReduceL1', 'ReduceL2', 'ReduceLogSum', 'ReduceLogSumExp', 'ReduceMax'],
   ...[
     'ReduceMean',

@@ -83,6 +83,7 @@ export function halfObstacle(node: Node, opset: number): string | null {
   if (!KNOWN.has(node.opType)) return `${node.opType} has no form in half precision.`;
   if (opset < (HALF_SINCE[node.opType] ?? 0)) return `${node.opType} takes no halves in operator set ${opset}.`;
   if (node.opType === 'Cast' && !isConvertible(node)) return 'It asks for another type of float by name.';
+  if (intAttribute(node, 'training_mode', 0) !== 0) return 'It gathers statistics, as in training.';
   return null;
 }
 
