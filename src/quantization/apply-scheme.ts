@@ -3,6 +3,7 @@ import { blockSize } from '../onnx/passes/blocked-layout.js';
 import type { CleanUpResult } from '../onnx/passes/clean-up.js';
 import { tuneForCpu } from '../onnx/passes/tune-for-cpu.js';
 import type { BlockOptions } from './block-weights.js';
+import { BlockedWeights } from './blocked-weights.js';
 import { CalibratedRanges, type JudgedPreset, type RangingOptions } from './calibration/calibrated-ranges.js';
 import type { Preset } from './calibration/range-methods.js';
 import { decideNodes } from './decide.js';
@@ -54,12 +55,14 @@ export async function applyScheme(options: SchemeOptions): Promise<Scheme> {
   const joins = (node: Node) =>
     !refused.has(node.name) && options.selected(node) && (!options.onlyWhatPays || joinsPay(cpu));
   const ranges = new CalibratedRanges(options);
+  const blocked = new BlockedWeights(options);
   for (;;) {
     signal.throwIfAborted();
     const fourBitConstants = (model.opsets.get('') ?? 0) >= FOUR_BIT_OPSET;
     const decisions = decideNodes({ ...options, graph: model.graph, cpu, shapes, refused, fourBitConstants });
     const plan = new StaticPlanner(model.graph, decisions).plan(joins);
     await ranges.measure(plan);
+    await blocked.quantize(plan);
     options.progress('rewrite', 0);
     const build = (preset?: Preset) => {
       const rewritten = rewrite(model, plan, {
@@ -67,7 +70,7 @@ export async function applyScheme(options: SchemeOptions): Promise<Scheme> {
         inputMeans: ranges.inputMeans,
         selected: options.selected,
         perChannel: options.perChannel,
-        weights: options.weights,
+        blocked,
         avoidSaturation: saturates(cpu),
       });
       return { ...rewritten, ...tuneForCpu(rewritten.model, blockSize(options.instructionSets)) };

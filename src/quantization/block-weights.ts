@@ -1,147 +1,87 @@
 import type { QuantizeStep } from '../contracts/quantize-step.js';
+import { type Grid, type GridOptions, gridOf, roundToNearest } from './block-grid.js';
+import { leastSquares } from './block-least-squares.js';
 
-/** Weights along K that share a scale and a zero point. */
+/** Weights along K that share a scale and a zero point, where an operator multiplies them as they are stored. */
 export const BLOCK = 32;
-const LARGEST = 15;
-export const MIDDLE = 8;
 
 export type BlockOptions = QuantizeStep['weights'];
 
-/** Weights in 4 bits: real = scale · (integer − zeroPoint), integers 0 to 15, blocks of 32 along K. */
-interface BlockWeights {
-  /** Blocks per output channel; the last one is filled up. */
+/** Weights in few bits: real = scale · (integer − zeroPoint), in blocks along K. */
+export interface BlockWeights {
+  readonly bits: BlockOptions['bits'];
+  readonly symmetric: boolean;
+  /** Weights of a block. */
+  readonly length: number;
+  /** Blocks per output channel; the last one may be filled up. */
   readonly blocks: number;
-  /** [channels, blocks · 32], one byte each. */
+  /** [channels, blocks · length], one byte each. */
   readonly integers: Uint8Array<ArrayBuffer>;
   /** [channels, blocks] */
   readonly scales: Float32Array<ArrayBuffer>;
-  /** [channels, blocks]; all 8 when symmetric. */
+  /** [channels, blocks]; all 2^(bits − 1) when symmetric. */
   readonly zeroPoints: Uint8Array<ArrayBuffer>;
 }
 
-interface Grid {
-  readonly scale: number;
-  readonly zeroPoint: number;
+/** The weights of an operator as output channels times K, cut in blocks of `length`. */
+export interface BlockShape {
+  readonly channels: number;
+  readonly k: number;
+  readonly length: number;
 }
 
-const clamp = (value: number) => Math.min(LARGEST, Math.max(0, value));
-/** Halves away from zero, as C's roundf does; negative values end at 0 anyway. */
-const round = (value: number) => Math.floor(value + 0.5);
-
-/** Scale and zero point from the extremes: what MlasQuantizeBlockwise of ONNX Runtime 1.30 gives. */
-function gridOf(block: Float32Array, symmetric: boolean): Grid {
-  let min = 0;
-  let max = 0;
-  for (const weight of block) {
-    if (!Number.isFinite(weight)) throw new RangeError('a weight is not finite');
-    min = Math.min(min, weight);
-    max = Math.max(max, weight);
-  }
-  // The extreme of larger size becomes integer 0, that is −8: the one side that reaches so far.
-  if (symmetric)
-    return { scale: Math.fround((Math.abs(max) > Math.abs(min) ? max : min) / -MIDDLE), zeroPoint: MIDDLE };
-  const scale = Math.fround(Math.fround(max - min) / LARGEST);
-  return { scale, zeroPoint: scale === 0 ? 0 : clamp(round(Math.fround(-min / scale))) };
+/** Weights in few bits, all 0 yet. */
+export function emptyBlocks({ channels, k, length }: BlockShape, { bits, symmetric }: BlockOptions): BlockWeights {
+  const blocks = Math.ceil(k / length);
+  return {
+    bits,
+    symmetric,
+    length,
+    blocks,
+    integers: new Uint8Array(channels * blocks * length),
+    scales: new Float32Array(channels * blocks),
+    zeroPoints: new Uint8Array(channels * blocks),
+  };
 }
 
-/** Writes the nearest integers of a block. @returns the sum of squared errors */
-function roundToNearest(block: Float32Array, { scale, zeroPoint }: Grid, integers: Uint8Array): number {
-  const reciprocal = scale === 0 ? 0 : Math.fround(1 / scale);
-  let error = 0;
-  for (let i = 0; i < block.length; i++) {
-    const weight = block[i] as number;
-    const integer = clamp(round(Math.fround(Math.fround(weight * reciprocal) + zeroPoint)));
-    integers[i] = integer;
-    error += (weight - scale * (integer - zeroPoint)) ** 2;
-  }
-  return error;
-}
+/** Writes the integers of one block and gives its grid. */
+type BlockMethod = (block: Float32Array, options: GridOptions, integers: Uint8Array) => Grid;
 
-/** Scales to start from, relative to the extremes': clipping the outermost weights makes all others finer. */
-const CLIPS = [1, 0.9, 0.8];
-const MOST_ITERATIONS = 10;
+const METHODS: Readonly<Record<BlockOptions['method'], BlockMethod>> = {
+  rtn: (block, options, integers) => {
+    const grid = gridOf(block, options);
+    roundToNearest(block, grid, options.bits, integers);
+    return grid;
+  },
+  mse: leastSquares,
+};
 
 /**
- * Scale and zero point of least squares while the integers q are held: z = mean(q − W/s), which must be whole, then
- * s = Σ W(q − z) / Σ (q − z)². (The half-quadratic steps of HQQ, without its outlier term, which gained 0.01 dB at most.)
- */
-function leastSquares(block: Float32Array, { scale }: Grid, integers: Uint8Array, symmetric: boolean): Grid {
-  let sum = 0;
-  for (let i = 0; i < block.length; i++) sum += (integers[i] as number) - (block[i] as number) / scale;
-  const zeroPoint = symmetric ? MIDDLE : clamp(round(sum / block.length));
-  let product = 0;
-  let square = 0;
-  for (let i = 0; i < block.length; i++) {
-    const centred = (integers[i] as number) - zeroPoint;
-    product += (block[i] as number) * centred;
-    square += centred * centred;
-  }
-  return { scale: square === 0 ? scale : Math.fround(product / square), zeroPoint };
-}
-
-/** Writes one block and gives its grid; `mse` keeps the best that it meets, beginning with `rtn`'s. */
-function quantizeBlock(block: Float32Array, { method, symmetric }: BlockOptions, integers: Uint8Array): Grid {
-  const nearest = gridOf(block, symmetric);
-  let best = nearest;
-  let least = roundToNearest(block, best, integers);
-  if (method === 'rtn' || nearest.scale === 0) return best;
-  const trial = new Uint8Array(block.length);
-  for (const clip of CLIPS) {
-    let grid: Grid = { ...nearest, scale: Math.fround(nearest.scale * clip) };
-    let before = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < MOST_ITERATIONS && grid.scale !== 0; i++) {
-      const error = roundToNearest(block, grid, trial);
-      if (error < least) {
-        integers.set(trial);
-        best = grid;
-        least = error;
-      }
-      if (error >= before) break;
-      before = error;
-      grid = leastSquares(block, grid, trial, symmetric);
-    }
-  }
-  return best;
-}
-
-/**
- * Weights in 4 bits by blocks along K.
+ * Weights in few bits by blocks along K, each block by itself.
  * @param at the weight `k` of an output channel
+ * @param channelDone called after each output channel: the place to take a breath
  * @throws RangeError when a weight is not finite
  */
-export function quantizeInBlocks(
-  shape: { readonly channels: number; readonly k: number },
+export async function quantizeInBlocks(
+  shape: BlockShape,
   at: (channel: number, k: number) => number,
   options: BlockOptions,
-): BlockWeights {
-  const { channels, k } = shape;
-  const blocks = Math.ceil(k / BLOCK);
-  const integers = new Uint8Array(channels * blocks * BLOCK);
-  const scales = new Float32Array(channels * blocks);
-  const zeroPoints = new Uint8Array(channels * blocks);
-  const buffer = new Float32Array(BLOCK);
-  for (let index = 0; index < channels * blocks; index++) {
-    const channel = Math.floor(index / blocks);
-    const start = (index % blocks) * BLOCK;
-    const block = buffer.subarray(0, Math.min(BLOCK, k - start));
-    for (let i = 0; i < block.length; i++) block[i] = at(channel, start + i);
-    const grid = quantizeBlock(block, options, integers.subarray(index * BLOCK, (index + 1) * BLOCK));
-    scales[index] = grid.scale;
-    zeroPoints[index] = grid.zeroPoint;
+  channelDone: () => Promise<void> | void = () => {},
+): Promise<BlockWeights> {
+  const { channels, k, length } = shape;
+  const weights = emptyBlocks(shape, options);
+  const buffer = new Float32Array(length);
+  for (let channel = 0; channel < channels; channel++) {
+    for (let start = 0; start < k; start += length) {
+      const index = channel * weights.blocks + start / length;
+      const block = buffer.subarray(0, Math.min(length, k - start));
+      for (let i = 0; i < block.length; i++) block[i] = at(channel, start + i);
+      const integers = weights.integers.subarray(index * length, (index + 1) * length);
+      const grid = METHODS[options.method](block, options, integers);
+      weights.scales[index] = grid.scale;
+      weights.zeroPoints[index] = grid.zeroPoint;
+    }
+    await channelDone();
   }
-  return { blocks, integers, scales, zeroPoints };
-}
-
-/** Pairs of 4-bit integers in one byte, the first in the low half; rows of odd length are filled up. */
-export function packNibbles(integers: Uint8Array, rowLength: number, filler = 0): Uint8Array<ArrayBuffer> {
-  const rows = integers.length / rowLength;
-  const bytes = Math.ceil(rowLength / 2);
-  const packed = new Uint8Array(rows * bytes);
-  if (rowLength % 2 === 1) for (let row = 1; row <= rows; row++) packed[row * bytes - 1] = filler << 4;
-  for (let i = 0; i < integers.length; i++) {
-    const column = i % rowLength;
-    const at = Math.floor(i / rowLength) * bytes + (column >> 1);
-    packed[at] = (packed[at] as number) | (((integers[i] as number) & 15) << (4 * (column & 1)));
-  }
-  return packed;
+  return weights;
 }

@@ -1,10 +1,11 @@
 import type { Graph, Node } from '../onnx/ir/graph.js';
 import { elementCount } from '../onnx/ir/tensor.js';
+import type { BlockOptions } from './block-weights.js';
 import type { NodeSelection } from './node-selection.js';
 import type { Decision, IntegerArithmetic } from './plan.js';
-import { isEmbedding, OBSTACLES } from './quantizable.js';
-import { fitsBlocks } from './store-in-blocks.js';
+import { isEmbedding, OBSTACLES, type Obstacle } from './quantizable.js';
 import { LEAST_STORED_ELEMENTS } from './store-weights.js';
+import { storedShape } from './stored-shape.js';
 import { hasWeights, weightOperands } from './weight-operands.js';
 import { type CpuClass, expectedSpeed, nodesThatPay, type Workload } from './what-pays.js';
 import { type Shapes, workload } from './workload.js';
@@ -14,6 +15,8 @@ export interface DecisionContext {
   readonly arithmetic: IntegerArithmetic;
   /** Whether constants may be of 4-bit types. */
   readonly fourBitConstants: boolean;
+  /** How weights become few bits. */
+  readonly weights: BlockOptions;
   readonly selected: NodeSelection;
   readonly onlyWhatPays: boolean;
   readonly cpu: CpuClass;
@@ -38,7 +41,7 @@ function floating(node: Node, arithmetic: IntegerArithmetic, context: DecisionCo
     arithmetic === 'weights4' &&
     context.fourBitConstants &&
     STORED_IN_BLOCKS.includes(node.opType) &&
-    operands.every(fitsBlocks);
+    operands.every((operand) => storedShape(operand) !== null);
   return { node, treatment: inBlocks ? 'stored4' : 'stored', reason };
 }
 
@@ -55,12 +58,21 @@ function embedding(node: Node, graph: Graph): Decision {
     : { node, treatment: 'float', reason: 'The table is too small to gain anything.' };
 }
 
+/** Bits that MatMulNBits of ONNX Runtime 1.30 multiplies. */
+const MULTIPLIED_BITS: readonly number[] = [2, 4, 8];
+
+function bitsObstacle(arithmetic: IntegerArithmetic, { bits }: BlockOptions): Obstacle {
+  if (arithmetic !== 'weights4' || MULTIPLIED_BITS.includes(bits)) return null;
+  return `ONNX Runtime multiplies by weights of ${MULTIPLIED_BITS.join(', ')} bits, not of ${bits}.`;
+}
+
 /** The decision for a node that cannot run in integer, or must not; undefined when it can. */
 function decidedByRule(node: Node, arithmetic: IntegerArithmetic, context: DecisionContext): Decision | undefined {
   const { graph } = context;
   if (!context.selected(node)) return { node, treatment: 'float', reason: 'The request leaves it out.' };
   if (isEmbedding(node, graph)) return embedding(node, graph);
-  const reason = context.refused.get(node.name) ?? OBSTACLES[arithmetic](node, graph);
+  const reason =
+    context.refused.get(node.name) ?? OBSTACLES[arithmetic](node, graph) ?? bitsObstacle(arithmetic, context.weights);
   return reason ? floating(node, arithmetic, context, reason) : undefined;
 }
 

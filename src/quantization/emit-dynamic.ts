@@ -1,7 +1,8 @@
 import { node as makeNode, type Node } from '../onnx/ir/graph.js';
 import { floats, tensor } from '../onnx/ir/tensor.js';
 import { isExactOnEveryCpu, matrixSumOrder } from '../onnx/saturation.js';
-import { emitBias, matrixWeights, outputBeforeBias } from './matrix-product.js';
+import { emitBias, outputBeforeBias } from './matrix-product.js';
+import { matrixWeights } from './matrix-weights.js';
 import type { Rewriting } from './rewriting.js';
 import { matrixLayout } from './weight-layout.js';
 import { quantizeWeights } from './weights.js';

@@ -3,14 +3,14 @@ import type { Graph, Node } from '../onnx/ir/graph.js';
 /**
  * How the arithmetic of a node can run in integer.
  * static: calibrated ranges. dynamic: ranges measured on every run. weights8: int8 weights that ONNX Runtime multiplies as they are
- * (MatMulNBits), float activations outside of the kernel. weights4: the same in int4.
+ * (MatMulNBits), float activations outside of the kernel. weights4: the same in 4 or 2 bits.
  */
 export type IntegerArithmetic = 'static' | 'dynamic' | 'weights8' | 'weights4';
 
 /**
  * What happens to one node: integer arithmetic, or
  * rows: an embedding table in int8, restored after the look-up. stored: runs in float, weights int8 in the file and unfolded at load;
- * stored4, stored16: the same in int4 and float16. half: computes in float16. float: untouched.
+ * stored4, stored16: the same in 4 or fewer bits, and in float16. half: computes in float16. float: untouched.
  */
 export type Treatment = IntegerArithmetic | 'rows' | 'stored' | 'stored4' | 'stored16' | 'half' | 'float';
 

@@ -143,9 +143,9 @@ function refuseUnchanged({ plan }: Scheme): void {
 }
 
 /** What each treatment of a node that stays in float makes of its weights. */
-const STORED_AS = { stored: 'INT8', stored4: 'INT4', stored16: 'FP16' } as const;
+const storedAs = (bits: number) => ({ stored: 'INT8', stored4: `INT${bits}`, stored16: 'FP16' });
 
-function notesOn({ scheme, only_what_pays }: SettledStep, { plan }: Scheme): string[] {
+function notesOn({ scheme, only_what_pays, weights }: SettledStep, { plan }: Scheme): string[] {
   const decisions = [...plan.decisions.values()];
   const notes: string[] = [];
   if (decisions.some(({ treatment }) => treatment === 'stored16')) {
@@ -158,7 +158,7 @@ function notesOn({ scheme, only_what_pays }: SettledStep, { plan }: Scheme): str
       `${scheme} was asked for: ${why}, so the arithmetic stays FP32 and only the weights are stored in ${format}.`,
     );
   }
-  for (const [treatment, format] of Object.entries(STORED_AS)) {
+  for (const [treatment, format] of Object.entries(storedAs(weights.bits))) {
     const stored = decisions.filter((decision) => decision.treatment === treatment).length;
     if (stored === 0) continue;
     const nodes = stored === 1 ? '1 node runs' : `${stored} nodes run`;

@@ -1,6 +1,6 @@
 import { node as makeNode, type Node } from '../onnx/ir/graph.js';
 import { floats, type Tensor, tensor } from '../onnx/ir/tensor.js';
-import type { BlockOptions } from './block-weights.js';
+import type { BlockedWeights } from './blocked-weights.js';
 import type { NodeSelection } from './node-selection.js';
 import type { QuantizationParameters } from './parameters.js';
 import type { Plan } from './plan.js';
@@ -11,8 +11,8 @@ export interface RewriteOptions {
   readonly activations: ReadonlyMap<string, QuantizationParameters>;
   readonly selected: NodeSelection;
   readonly perChannel: boolean;
-  /** How weights become 4 bits. */
-  readonly weights: BlockOptions;
+  /** The weights that are in few bits. */
+  readonly blocked: BlockedWeights;
   /** Keep neighbouring weights small enough for CPUs whose 16-bit sums saturate. */
   readonly avoidSaturation: boolean;
   /** The mean of each channel, of the inputs of nodes whose bias is to be corrected. */

@@ -1,10 +1,10 @@
 import { capturedValues } from '../onnx/ir/captured-values.js';
 import { type Attribute, type Graph, node as makeNode, type Node, subgraphs } from '../onnx/ir/graph.js';
 import { elementCount, elements, floats, tensor } from '../onnx/ir/tensor.js';
-import type { BlockOptions } from './block-weights.js';
+import type { BlockedWeights } from './blocked-weights.js';
 import type { Plan, Treatment } from './plan.js';
 import type { RewriteOptions } from './rewriting.js';
-import { fitsBlocks, storeInBlocks } from './store-in-blocks.js';
+import { storeInBlocks } from './store-in-blocks.js';
 import { axisLayout } from './weight-layout.js';
 import { type WeightOperand, weightOperands } from './weight-operands.js';
 import { quantizeWeights } from './weights.js';
@@ -25,14 +25,16 @@ function storeOperands(
   graph: Graph,
   operands: Iterable<WeightOperand>,
   fresh: (hint: string) => string,
-  inBlocks?: BlockOptions,
+  blocked?: BlockedWeights,
 ): void {
+  const shared = new Map<string, string>();
   const distinct = new Map([...operands].map((operand) => [operand.name, operand]));
   const restoring = [...distinct.values()].flatMap((operand) => {
     const { name } = operand;
     const { dims } = operand.tensor;
     if (!graph.initializers.has(name) || elementCount(dims) < LEAST_STORED_ELEMENTS) return [];
-    if (inBlocks && fitsBlocks(operand)) return storeInBlocks(graph, operand, inBlocks, fresh);
+    const blocks = blocked?.stored(operand);
+    if (blocks) return storeInBlocks(graph, operand, blocks, fresh, shared);
     const quantized = quantizeWeights(elements(operand.tensor, 'float32'), operand.layout, {
       perChannel: true,
       avoidSaturation: false,
@@ -56,7 +58,7 @@ function storeOperands(
 export function storeWeights(
   graph: Graph,
   plan: Plan,
-  options: Pick<RewriteOptions, 'selected' | 'weights'>,
+  options: Pick<RewriteOptions, 'selected' | 'blocked'>,
   fresh: (hint: string) => string,
 ): void {
   const operandsOf = (wanted: Treatment) =>
@@ -64,7 +66,7 @@ export function storeWeights(
       .filter(({ treatment }) => treatment === wanted)
       .flatMap(({ node }) => weightOperands(node, plan.graph));
   storeOperands(graph, [...operandsOf('stored'), ...recurrentWeights(plan.graph, options.selected)], fresh);
-  storeOperands(graph, operandsOf('stored4'), fresh, options.weights);
+  storeOperands(graph, operandsOf('stored4'), fresh, options.blocked);
 }
 
 const RECURRENT = ['LSTM', 'GRU', 'RNN'];

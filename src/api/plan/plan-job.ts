@@ -15,7 +15,7 @@ const SCHEME_ACTIONS: Readonly<Record<QuantizeStep['scheme'], string>> = {
     'clean the graph up, measure activation ranges on the calibration samples, and store weights and activations in INT8',
   int8_dynamic: 'clean the graph up and store weights in INT8; activations become INT8 while the model runs',
   int8_weights: 'clean the graph up and store weights in INT8; activations stay float',
-  int4_weights: 'clean the graph up and store weights in INT4, in blocks of 32; activations stay float',
+  int4_weights: 'clean the graph up and store weights in 4 bits or fewer, in blocks; activations stay float',
   fp16: 'clean the graph up, measure on the calibration samples which numbers fit half precision, and compute in it where they do',
   fp16_weights: 'clean the graph up and store weights in FP16; everything runs in FP32',
 };

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { intAttribute, type Model, node } from '../../src/onnx/ir/graph.js';
-import { elements, type Tensor } from '../../src/onnx/ir/tensor.js';
+import { elements, floats, type Tensor } from '../../src/onnx/ir/tensor.js';
 import { decodeModel } from '../../src/onnx/serde/decode-model.js';
 import { encodeModel } from '../../src/onnx/serde/encode-model.js';
-import { BLOCK, packNibbles, quantizeInBlocks } from '../../src/quantization/block-weights.js';
+import { BLOCK, quantizeInBlocks } from '../../src/quantization/block-weights.js';
+import { packBits } from '../../src/quantization/pack-bits.js';
 import { executedGraph } from '../../src/runtime/executed-graph.js';
 import { runModel } from '../onnx/session.js';
 import { smallModel } from '../runtime/small-model.js';
@@ -29,35 +30,43 @@ const golden: { cases: readonly Golden[] } = JSON.parse(
 const only = (tensors: readonly Tensor[]) => tensors[0] as Tensor;
 const size = (min: number, max: number) => fc.integer({ min, max });
 
-describe('4-bit blocks', () => {
+describe('blocks of few bits', () => {
   for (const { k, n, symmetric, weights, packed, scales_bits, zero_points } of golden.cases) {
-    test(`${k}x${n}, ${symmetric ? 'symmetric' : 'with zero points'}: the bytes of ONNX Runtime's tool`, () => {
+    test(`${k}x${n}, ${symmetric ? 'symmetric' : 'with zero points'}: the bytes of ONNX Runtime's tool`, async () => {
       const at = (channel: number, row: number) => (weights[row * n + channel] as number) / 4096;
-      const found = quantizeInBlocks({ channels: n, k }, at, { method: 'rtn', symmetric });
+      const found = await quantizeInBlocks({ channels: n, k, length: BLOCK }, at, {
+        bits: 4,
+        method: 'rtn',
+        symmetric,
+      });
       const floatBits = [...new Uint32Array(found.scales.buffer)];
-      assert.deepEqual([...packNibbles(found.integers, found.blocks * BLOCK)], packed);
+      assert.deepEqual([...packBits(found.integers, 4)], packed);
       assert.deepEqual(floatBits, scales_bits);
-      if (zero_points) assert.deepEqual([...packNibbles(found.zeroPoints, found.blocks, 8)], zero_points);
+      if (zero_points) assert.deepEqual([...packBits(found.zeroPoints, 4, found.blocks, 8)], zero_points);
     });
   }
 
-  test('the least squared error is never larger than that of rounding to nearest, and smaller over many blocks', () => {
+  test('the least squared error is never larger than that of rounding to nearest, and smaller over many blocks', async () => {
     const total = { rtn: 0, mse: 0 };
-    fc.assert(
-      fc.property(size(1, BLOCK), size(0, 2 ** 30), fc.boolean(), (length, seed, symmetric) => {
+    await fc.assert(
+      fc.asyncProperty(size(1, BLOCK), size(0, 2 ** 30), fc.boolean(), async (length, seed, symmetric) => {
         const [a, b] = [0, 1].map((i) => elements(only(randomTensors([length], 1, seed + i)), 'float32'));
         // Products of two uniform numbers: most are small, a few are large, as weights are.
         const block = Array.from(a ?? [], (value, i) => value * (b?.[i] ?? 0));
-        const error = (method: 'rtn' | 'mse') => {
+        const error = async (method: 'rtn' | 'mse') => {
           const at = (_: number, k: number) => block[k] as number;
-          const found = quantizeInBlocks({ channels: 1, k: block.length }, at, { method, symmetric });
+          const found = await quantizeInBlocks({ channels: 1, k: block.length, length: BLOCK }, at, {
+            bits: 4,
+            method,
+            symmetric,
+          });
           const zeroPoint = found.zeroPoints[0] as number;
           return block.reduce((sum, weight, k) => {
             const restored = (found.scales[0] as number) * ((found.integers[k] as number) - zeroPoint);
             return sum + (weight - restored) ** 2;
           }, 0);
         };
-        const [nearest, refined] = [error('rtn'), error('mse')];
+        const [nearest, refined] = [await error('rtn'), await error('mse')];
         total.rtn += nearest;
         total.mse += refined;
         assert.ok(refined <= nearest * (1 + 1e-9));
@@ -66,6 +75,19 @@ describe('4-bit blocks', () => {
     );
     assert.ok(total.mse < total.rtn * 0.95, `${total.mse} of ${total.rtn}`);
   });
+});
+
+test('quantizing in blocks ends when it is told to', async () => {
+  const weights = elements(only(randomTensors([2048, 1024], 1, 1)), 'float32');
+  const controller = new AbortController();
+  const model = chain(1, 1024, 2048, 1).model;
+  model.graph.initializers.set('w2', floats(weights, [1024, 2048]));
+  const step = {
+    scheme: 'int4_weights' as const,
+    weights: { bits: 4 as const, method: 'mse' as const, symmetric: false },
+  };
+  setImmediate(() => controller.abort(new Error('enough')));
+  await assert.rejects(quantize(model, step, null, { signal: controller.signal }), /enough/);
 });
 
 /** Three products in a row: only the middle one is neither first nor last. */
@@ -95,14 +117,16 @@ function unpacked(model: Model): { weights: Float64Array; k: number; n: number }
   const [k, n] = [intAttribute(product, 'K', 0), intAttribute(product, 'N', 0)];
   const blocks = Math.ceil(k / 32);
   const [packed, scales, zeroPoints] = [constant(1), constant(2), constant(3)];
-  const nibble = (bytes: Uint8Array | undefined, at: number, index: number) =>
-    ((bytes?.[at + (index >> 1)] as number) >> (4 * (index & 1))) & 15;
+  const bits = intAttribute(product, 'bits', 0);
+  const perByte = 8 / bits;
+  const field = (bytes: Uint8Array | undefined, at: number, index: number) =>
+    ((bytes?.[at + Math.floor(index / perByte)] as number) >> (bits * (index % perByte))) & (2 ** bits - 1);
   const weights = Float64Array.from({ length: n * k }, (_, i) => {
     const [column, row] = [Math.floor(i / k), i % k];
     const block = Math.floor(row / 32);
-    const zero = zeroPoints ? nibble(zeroPoints.bytes, column * Math.ceil(blocks / 2), block) : 8;
+    const zero = zeroPoints ? field(zeroPoints.bytes, column * Math.ceil(blocks / perByte), block) : 2 ** (bits - 1);
     const scale = elements(scales as Tensor, 'float32')[column * blocks + block] as number;
-    return scale * (nibble(packed?.bytes, (column * blocks + block) * 16, row % 32) - zero);
+    return scale * (field(packed?.bytes, (column * blocks + block) * 4 * bits, row % 32) - zero);
   });
   return { weights, k, n };
 }
@@ -116,10 +140,11 @@ describe('int4_weights', () => {
         size(1, 20),
         size(0, 2 ** 30),
         fc.boolean(),
-        async (rows, k, n, seed, symmetric) => {
+        fc.constantFrom(2 as const, 4 as const),
+        async (rows, k, n, seed, symmetric, bits) => {
           const { model, x } = chain(rows, k, n, seed);
           const step = { scheme: 'int4_weights' as const, only_what_pays: false };
-          const weights = { method: 'mse' as const, symmetric };
+          const weights = { bits, method: 'mse' as const, symmetric };
           const result = await quantize(model, { ...step, weights }, samplesOf('x', [x]));
           const middle = result.nodes.find(({ name }) => name === 'middle');
           assert.equal(middle?.integer, true, middle?.reason);
@@ -151,7 +176,7 @@ describe('int4_weights', () => {
       const x = only(randomTensors([1, 3, 48, 192], 1, 40));
       const { model, cleaned, notes } = await quantize(
         decodeModel(bytes),
-        { scheme: 'int4_weights', weights: { method: 'rtn', symmetric } },
+        { scheme: 'int4_weights', weights: { bits: 4, method: 'rtn', symmetric } },
         samplesOf('x', [x]),
         { cpu: { instructionSets: AVX2 } },
       );
