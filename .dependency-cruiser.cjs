@@ -9,6 +9,7 @@ const rooms = {
   'src/runtime': ['src/onnx', 'src/contracts'],
   'src/datasets': ['src/onnx', 'src/contracts'],
   'src/autodiff': ['src/onnx', 'src/contracts'],
+  'src/templates': ['src/onnx', 'src/contracts'],
   'src/channels': ['src/onnx', 'src/contracts'],
   'src/distillation': ['src/autodiff', 'src/channels', 'src/runtime', 'src/datasets', 'src/onnx', 'src/contracts'],
   'src/quantization': ['src/runtime', 'src/datasets', 'src/onnx', 'src/contracts'],
@@ -18,7 +19,7 @@ const rooms = {
   'src/storage': ['src/contracts'],
   'src/jobs': ['src/storage', 'src/contracts'],
   'src/security': ['src/storage', 'src/contracts'],
-  'src/api': ['src/jobs', 'src/storage', 'src/security', 'src/contracts', 'src/reports', 'src/onnx/admission', 'src/datasets/admission', 'src/datasets/synthetic.ts', 'src/evaluation/plan-metric.ts', 'src/evaluation/decidable.ts'],
+  'src/api': ['src/jobs', 'src/storage', 'src/security', 'src/contracts', 'src/reports', 'src/templates', 'src/onnx/admission', 'src/datasets/admission', 'src/datasets/synthetic.ts', 'src/evaluation/plan-metric.ts', 'src/evaluation/decidable.ts'],
 };
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
   name: `${room.replace('src/', '')}-looks-down`,

@@ -7,6 +7,7 @@ import type { Artifact, Job } from '../src/contracts/job.js';
 import type { Model } from '../src/contracts/model.js';
 import type { Problem } from '../src/contracts/problem.js';
 import type { Report } from '../src/contracts/report.js';
+import type { TemplateModel } from '../src/contracts/template-model.js';
 
 /** Too many requests, and a part of the service that is away or busy: both pass. */
 const RETRYABLE: ReadonlySet<number> = new Set([429, 503]);
@@ -29,6 +30,11 @@ export class Client {
     );
   }
 
+  /** An untrained network, to be trained on labels. */
+  async templateModel(spec: z.input<typeof TemplateModel>): Promise<Model> {
+    return this.#json(await this.#post('/v1/models/templates', spec));
+  }
+
   async uploadDataset(path: string, name: string, manifest: z.input<typeof DatasetManifest>): Promise<Dataset> {
     const form = new FormData();
     form.append('manifest', JSON.stringify(manifest));
@@ -39,13 +45,7 @@ export class Client {
   }
 
   async createJob(spec: object): Promise<Job> {
-    return this.#json(
-      await this.#call('/v1/jobs', {
-        method: 'POST',
-        body: JSON.stringify(spec),
-        headers: { 'content-type': 'application/json' },
-      }),
-    );
+    return this.#json(await this.#post('/v1/jobs', spec));
   }
 
   async job(id: string): Promise<Job> {
@@ -78,6 +78,14 @@ export class Client {
 
   async download(artifact: Artifact): Promise<Uint8Array> {
     return new Uint8Array(await (await this.#call(artifact.urls.content)).arrayBuffer());
+  }
+
+  #post(path: string, body: object): Promise<Response> {
+    return this.#call(path, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json' },
+    });
   }
 
   async #call(path: string, init: RequestInit = {}): Promise<Response> {

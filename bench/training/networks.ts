@@ -1,7 +1,7 @@
-import { NetworkBuilder } from '../../src/distillation/students/network-builder.js';
-import { TEMPLATES } from '../../src/distillation/students/templates.js';
 import type { Model } from '../../src/onnx/ir/graph.js';
 import { floats, int64s, scalar } from '../../src/onnx/ir/tensor.js';
+import { NetworkBuilder } from '../../src/templates/network-builder.js';
+import { TEMPLATES } from '../../src/templates/templates.js';
 
 /** Pictures of 28x28 in one channel, ten classes. */
 export const PICTURE: { readonly name: string; readonly dims: readonly number[] } = { name: 'x', dims: [1, 28, 28] };

@@ -113,16 +113,19 @@ export type Training = z.infer<typeof Training>;
 export const TEMPLATE_NAMES = ['mlp', 'cnn', 'depthwise_cnn'] as const;
 export const MAX_TEMPLATE_LAYERS = 32;
 
+/** A network of ours. */
+export const Template = z.strictObject({
+  template: z.enum(TEMPLATE_NAMES),
+  widths: z
+    .array(z.int().min(1).max(8192))
+    .min(1)
+    .max(MAX_TEMPLATE_LAYERS)
+    .meta({ description: 'Of the hidden layers (mlp), or channels of the stages (cnn, depthwise_cnn).' }),
+});
+
 /** What is trained: a network of ours, fitted to the teacher's input and output, one that was uploaded, or a part of the teacher. */
 export const Student = z.union([
-  z.strictObject({
-    template: z.enum(TEMPLATE_NAMES),
-    widths: z
-      .array(z.int().min(1).max(8192))
-      .min(1)
-      .max(MAX_TEMPLATE_LAYERS)
-      .meta({ description: 'Of the hidden layers (mlp), or channels of the stages (cnn, depthwise_cnn).' }),
-  }),
+  Template,
   z.strictObject({
     model: ModelId.meta({ description: "An uploaded model with the teacher's inputs and scored output." }),
   }),

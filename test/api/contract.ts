@@ -41,7 +41,8 @@ export function assertContract({ method, url, status, type, body }: Answer): voi
     assert.ok(method === 'HEAD' || validate(body), `${label}: ${ajv.errorsText(validate.errors)}`);
     return;
   }
-  const route = routes.find(({ pattern }) => pattern.test(url.split('?', 1)[0] ?? ''));
+  const path = url.split('?', 1)[0] ?? '';
+  const route = routes.find((each) => each.path === path) ?? routes.find(({ pattern }) => pattern.test(path));
   if (route === undefined) return;
   const operation = route.operations[method === 'HEAD' ? 'get' : method.toLowerCase()];
   const answer = operation?.responses?.[status] as OpenAPIV3_1.ResponseObject | undefined;

@@ -7,7 +7,6 @@ import { DistillStep } from '../../src/contracts/distill-step.js';
 import type { Samples } from '../../src/datasets/samples.js';
 import type { CheckpointStore } from '../../src/distillation/checkpoint-schedule.js';
 import { type DistillOptions, distillModel } from '../../src/distillation/distill-model.js';
-import { TEMPLATES } from '../../src/distillation/students/templates.js';
 import { teacherOutputs } from '../../src/distillation/teacher-outputs.js';
 import { node } from '../../src/onnx/ir/graph.js';
 import { elements, floats } from '../../src/onnx/ir/tensor.js';
@@ -15,6 +14,7 @@ import { encodeModel } from '../../src/onnx/serde/encode-model.js';
 import { ServiceError } from '../../src/platform/errors.js';
 import { seededRandom } from '../../src/platform/random.js';
 import { withSession } from '../../src/runtime/session.js';
+import { TEMPLATES } from '../../src/templates/templates.js';
 import { arraySamples } from '../evaluation/array-samples.js';
 import { network } from './networks.js';
 

@@ -3,7 +3,6 @@ import { heldOutLoss } from '../../src/distillation/held-out-loss.js';
 import { lossPlan } from '../../src/distillation/losses/loss-plan.js';
 import { createOptimizer } from '../../src/distillation/optimizers/create-optimizer.js';
 import { scoringProgram, TARGETS, trainingProgram } from '../../src/distillation/program.js';
-import { TEMPLATES } from '../../src/distillation/students/templates.js';
 import { trainableWeights } from '../../src/distillation/students/trainable-weights.js';
 import { type TrainingOptions, train } from '../../src/distillation/train.js';
 import { startState, type TrainingState } from '../../src/distillation/training-state.js';
@@ -11,6 +10,7 @@ import type { Model } from '../../src/onnx/ir/graph.js';
 import { elements, floats, int64s, type Tensor } from '../../src/onnx/ir/tensor.js';
 import { seededRandom } from '../../src/platform/random.js';
 import { openSession, type Session } from '../../src/runtime/session.js';
+import { TEMPLATES } from '../../src/templates/templates.js';
 
 const SIDE = 6;
 const SAMPLES = 40;

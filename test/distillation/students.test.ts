@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { prepareStudent } from '../../src/distillation/students/prepare-student.js';
-import { TEMPLATES } from '../../src/distillation/students/templates.js';
 import { trainableWeights } from '../../src/distillation/students/trainable-weights.js';
 import { node } from '../../src/onnx/ir/graph.js';
 import { elementCount, floats, int64s, scalar } from '../../src/onnx/ir/tensor.js';
@@ -9,6 +8,7 @@ import { encodeModel } from '../../src/onnx/serde/encode-model.js';
 import { ServiceError } from '../../src/platform/errors.js';
 import { seededRandom } from '../../src/platform/random.js';
 import { withSession } from '../../src/runtime/session.js';
+import { TEMPLATES } from '../../src/templates/templates.js';
 import { network } from './networks.js';
 
 const signature = { input: { name: 'picture', dims: [3, 9, 8] }, output: 'scores', classes: 5 };

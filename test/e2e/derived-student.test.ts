@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Client } from '../../examples/client.js';
 import { type RunningService, startService } from '../../examples/service.js';
-import { TEMPLATES } from '../../src/distillation/students/templates.js';
 import { encodeModel } from '../../src/onnx/serde/encode-model.js';
 import { seededRandom } from '../../src/platform/random.js';
+import { TEMPLATES } from '../../src/templates/templates.js';
 import { makeDataFolder, type TestDataFolder } from '../harness/data-folder.js';
 
 const QUICK = { evaluate: { latency: { runs: 40 } } };

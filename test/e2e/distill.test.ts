@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Client } from '../../examples/client.js';
 import { type RunningService, startService } from '../../examples/service.js';
-import { TEMPLATES } from '../../src/distillation/students/templates.js';
 import { type Node, node } from '../../src/onnx/ir/graph.js';
 import { floats } from '../../src/onnx/ir/tensor.js';
 import { encodeModel } from '../../src/onnx/serde/encode-model.js';
@@ -56,16 +55,9 @@ describe('distillation of digits over HTTP', () => {
   });
 
   test('labels alone train an untrained network to a teacher', async () => {
-    const untrained = TEMPLATES.mlp(
-      { input: { name: 'x', dims: [64] }, output: 'y', classes: 10 },
-      [8],
-      seededRandom(1),
-    );
-    const path = join(folder, 'untrained.onnx');
-    await writeFile(path, encodeModel(untrained));
-    const model = (await client.uploadModel(path, 'untrained')).id;
-    const student = { template: 'mlp', widths: [128] };
-    const steps = [{ type: 'distill', student, loss: { kind: 'labels' }, training: { epochs: 25 } }];
+    const input = { shape: [64] };
+    const { id: model } = await client.templateModel({ template: 'mlp', widths: [128], input, classes: 10 });
+    const steps = [{ type: 'distill', student: { model }, loss: { kind: 'labels' }, training: { epochs: 50 } }];
     const { job, report } = await run({ model, steps });
     const [stage] = report.stages;
     assert.equal(stage?.type, 'distill');

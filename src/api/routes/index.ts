@@ -12,6 +12,7 @@ import { jobRoutes } from './jobs.js';
 import { keyRoutes } from './keys.js';
 import { metricRoutes } from './metrics.js';
 import { modelRoutes } from './models.js';
+import { templateModelRoutes } from './template-models.js';
 
 export interface RouteOptions {
   readonly services: Services;
@@ -23,6 +24,7 @@ export interface RouteOptions {
 
 const RESOURCES: readonly ((app: App, options: RouteOptions) => Promise<void>)[] = [
   modelRoutes,
+  templateModelRoutes,
   datasetRoutes,
   jobRoutes,
   jobEventRoutes,

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { inspectModel } from '../../onnx/admission/inspect-model.js';
 import type { BlobStore, ReceivedBlob } from '../../storage/blobs/blob-store.js';
@@ -34,33 +35,61 @@ export async function receiveModel(
     const bundle = request.isMultipart() ? await fromForm(request, files) : await fromBody(request, files);
     const { model } = bundle;
     if (model === null) throw missingPart('model');
-    const external = [...bundle.external].map(([location, blob]) => ({ location, blob }));
-    const inspection = await scanSlots.run(principalOf(request).tenant, files.gone, () =>
-      inspectModel(
-        model,
-        external.map(({ location, blob }) => ({ location, bytes: blob.bytes })),
-        files.gone,
-      ),
-    );
-    const unused = external.find(({ location }) => !inspection.external_data.includes(location));
-    if (unused !== undefined)
-      throw partError(
-        'external_data',
-        'unrecognized_keys',
-        `The model names no file ${JSON.stringify(unused.location)}.`,
-      );
-    for (const { blob } of external) await blob.keep();
-    await model.keep();
-    return {
-      name: (name ?? bundle.name ?? 'model.onnx').slice(0, MAX_NAME_CHARACTERS),
-      sha256: model.sha256,
-      modelBytes: model.bytes,
-      externalFiles: external.map(({ location, blob }) => ({ location, bytes: blob.bytes, sha256: blob.sha256 })),
-      inspection,
-    };
+    return await admit(request, files, { ...bundle, model }, name);
   } finally {
     await files.discard();
   }
+}
+
+/** Takes an ONNX file in that was made here. */
+export async function admitModel(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  blobs: BlobStore,
+  content: Uint8Array,
+  name: string,
+): Promise<NewModel> {
+  const files = new ReceivedFiles(blobs, request, clientGone(reply));
+  try {
+    const model = await files.receive(Readable.from([content]));
+    return await admit(request, files, { model, external: new Map(), name }, name);
+  } finally {
+    await files.discard();
+  }
+}
+
+/** Scans what was received and keeps it. */
+async function admit(
+  request: FastifyRequest,
+  files: ReceivedFiles,
+  bundle: Bundle & { readonly model: ReceivedBlob },
+  name: string | undefined,
+): Promise<NewModel> {
+  const { model } = bundle;
+  const external = [...bundle.external].map(([location, blob]) => ({ location, blob }));
+  const inspection = await scanSlots.run(principalOf(request).tenant, files.gone, () =>
+    inspectModel(
+      model,
+      external.map(({ location, blob }) => ({ location, bytes: blob.bytes })),
+      files.gone,
+    ),
+  );
+  const unused = external.find(({ location }) => !inspection.external_data.includes(location));
+  if (unused !== undefined)
+    throw partError(
+      'external_data',
+      'unrecognized_keys',
+      `The model names no file ${JSON.stringify(unused.location)}.`,
+    );
+  for (const { blob } of external) await blob.keep();
+  await model.keep();
+  return {
+    name: (name ?? bundle.name ?? 'model.onnx').slice(0, MAX_NAME_CHARACTERS),
+    sha256: model.sha256,
+    modelBytes: model.bytes,
+    externalFiles: external.map(({ location, blob }) => ({ location, bytes: blob.bytes, sha256: blob.sha256 })),
+    inspection,
+  };
 }
 
 async function fromBody(request: FastifyRequest, files: ReceivedFiles): Promise<Bundle> {

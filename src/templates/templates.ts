@@ -1,5 +1,5 @@
-import type { Model } from '../../onnx/ir/graph.js';
-import { ServiceError } from '../../platform/errors.js';
+import type { Model } from '../onnx/ir/graph.js';
+import { ServiceError } from '../platform/errors.js';
 import { NetworkBuilder } from './network-builder.js';
 
 /** What a template is fitted to: one float input [N, …dims], one output [N, classes]. */
@@ -10,13 +10,18 @@ export interface TemplateSignature {
 }
 
 /** @param widths of the hidden layers (mlp), or channels of the stages (cnn, depthwise_cnn) */
-type Template = (signature: TemplateSignature, widths: readonly number[], random: () => number) => Model;
+type Template = (
+  signature: TemplateSignature,
+  widths: readonly number[],
+  random: () => number,
+  mostParameters?: number,
+) => Model;
 
 const product = (dims: readonly number[]) => dims.reduce((a, b) => a * b, 1);
 
 /** Flatten, then dense layers with Relu between them. */
-const mlp: Template = ({ input, output, classes }, widths, random) => {
-  const net = new NetworkBuilder(random);
+const mlp: Template = ({ input, output, classes }, widths, random, mostParameters) => {
+  const net = new NetworkBuilder(random, mostParameters);
   let x = net.op('Flatten', 'flat', [input.name], { axis: 1 });
   let size = product(input.dims);
   widths.forEach((width, i) => {
@@ -27,8 +32,8 @@ const mlp: Template = ({ input, output, classes }, widths, random) => {
 };
 
 /** 3x3 convolutions with Relu, each followed by 2x2 max pooling, then a hidden dense layer of twice the last width. */
-const cnn: Template = ({ input, output, classes }, widths, random) => {
-  const net = new NetworkBuilder(random);
+const cnn: Template = ({ input, output, classes }, widths, random, mostParameters) => {
+  const net = new NetworkBuilder(random, mostParameters);
   let [channels = 1, height = 1, width = 1] = input.dims;
   let x = input.name;
   widths.forEach((outputs, i) => {
@@ -54,8 +59,8 @@ const cnn: Template = ({ input, output, classes }, widths, random) => {
 };
 
 /** A 3x3 stem and depthwise separable blocks with BatchNormalization; every second block halves the picture. */
-const depthwiseCnn: Template = ({ input, output, classes }, widths, random) => {
-  const net = new NetworkBuilder(random);
+const depthwiseCnn: Template = ({ input, output, classes }, widths, random, mostParameters) => {
+  const net = new NetworkBuilder(random, mostParameters);
   const [first = 16, ...rest] = widths;
   const normalized = (name: string, x: string, channels: number) =>
     net.op('Relu', `${name}.relu`, [net.batchNormalization(`${name}.norm`, x, channels)]);

@@ -1,16 +1,27 @@
-import { type Graph, type Model, type Node, node } from '../../onnx/ir/graph.js';
-import { elementCount, floats, type Tensor } from '../../onnx/ir/tensor.js';
-import { TRAINING_OPSET } from '../program.js';
+import { type Graph, type Model, type Node, node } from '../onnx/ir/graph.js';
+import { elementCount, floats, type Tensor, tensor } from '../onnx/ir/tensor.js';
+import { ServiceError } from '../platform/errors.js';
 
 type Attributes = NonNullable<NonNullable<Parameters<typeof node>[3]>['attributes']>;
+
+/** The operator set that templates are written in. */
+const TEMPLATE_OPSET = 18;
 
 /** Writes a small network layer by layer; every method appends nodes and returns the name of the value they make. */
 export class NetworkBuilder {
   readonly #nodes: Node[] = [];
   readonly #initializers = new Map<string, Tensor>();
 
-  /** @param random uniform in [0, 1), the source of initial weights */
-  constructor(private readonly random: () => number) {}
+  #parameters = 0;
+
+  /**
+   * @param random uniform in [0, 1), the source of initial weights
+   * @param mostParameters beyond which invalid_request is thrown
+   */
+  constructor(
+    private readonly random: () => number,
+    private readonly mostParameters = Number.POSITIVE_INFINITY,
+  ) {}
 
   op(opType: string, name: string, inputs: readonly string[], attributes: Attributes = {}): string {
     this.#nodes.push(node(opType, inputs, [name], { name, attributes }));
@@ -32,13 +43,13 @@ export class NetworkBuilder {
   /** Uniform in ±1/√fanIn: PyTorch's default for linear and convolution layers (Kaiming uniform with a = √5). */
   uniform(name: string, dims: readonly number[], fanIn: number): string {
     const bound = 1 / Math.sqrt(fanIn);
-    return this.constant(
-      name,
-      floats(
-        Array.from({ length: elementCount(dims) }, () => (2 * this.random() - 1) * bound),
-        dims,
-      ),
-    );
+    const count = elementCount(dims);
+    this.#parameters += count;
+    if (this.#parameters > this.mostParameters)
+      throw new ServiceError('invalid_request', `The network would have more than ${this.mostParameters} parameters.`);
+    const values = new Float32Array(count);
+    for (let i = 0; i < count; i++) values[i] = (2 * this.random() - 1) * bound;
+    return this.constant(name, tensor('float32', dims, values));
   }
 
   filled(name: string, count: number, value: number): string {
@@ -94,7 +105,7 @@ export class NetworkBuilder {
     return {
       irVersion: 8,
       producer: 'modelpress',
-      opsets: new Map([['', TRAINING_OPSET]]),
+      opsets: new Map([['', TEMPLATE_OPSET]]),
       graph,
       functions: [],
       metadata: new Map(),
