@@ -24,7 +24,7 @@ export type Objective = (typeof OBJECTIVES)[number];
 /** How a search goes that is told nothing else. */
 export const SEARCH_DEFAULTS = { objective: 'latency', budget_seconds: 300, pin_shapes: false } as const;
 /** Fields of a step that only a search reads. */
-const SEARCH_FIELDS = ['objective', 'schemes', 'budget_seconds', 'pin_shapes', 'plan'] as const;
+const SEARCH_FIELDS = ['objective', 'schemes', 'budget_seconds', 'plan'] as const;
 
 export const CALIBRATION_METHODS = ['mean_minmax', 'minmax', 'percentile', 'entropy', 'mse', 'auto'] as const;
 /** Share of the values that the percentile method keeps, in percent; half of the rest is cut off at each end. */
@@ -126,7 +126,7 @@ const QuantizeFields = z.strictObject({
     }),
   pin_shapes: z.boolean().optional().meta({
     description:
-      "auto: allow a result that takes no other shapes than the dataset's, where that makes it simpler; default false.",
+      "The result takes no other shapes than the dataset's, in batches of evaluate.latency.batch; what only computes with shapes, and Ifs that ask for them, are gone. auto: allow that, where it makes the model simpler. Default false.",
   }),
   plan: ArtifactId.optional().meta({
     description:

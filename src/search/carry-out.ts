@@ -36,6 +36,8 @@ export async function carryOut(
   const keptInFloat = recipe.float_nodes;
   if (!recipe.pin_shapes || !samples) return quantizeModel({ ...options, step, keptInFloat });
   const fixed = inBatches(samples, batch);
-  const { model } = await pinnedModel({ ...options, samples: fixed });
-  return quantizeModel({ ...options, model, samples: fixed, step, keptInFloat });
+  const { model, changes } = await pinnedModel({ ...options, samples: fixed });
+  const quantized = await quantizeModel({ ...options, model, samples: fixed, step, keptInFloat });
+  const note = `Shapes are pinned to what the dataset sends, ${fixed.batch} at a time: ${changes} nodes that only computed with shapes, or asked for them, are gone.`;
+  return { ...quantized, notes: [note, ...quantized.notes] };
 }

@@ -202,6 +202,13 @@ const REFUSED: readonly (readonly [string, () => Promise<object> | object, numbe
   ],
   ['no dataset for fp16', () => ({ model, steps: [quantize('fp16')] }), 422, 'dataset_required', '/dataset'],
   [
+    'shapes pinned to no dataset',
+    () => ({ model, steps: [{ ...quantize('optimized'), pin_shapes: true }] }),
+    422,
+    'dataset_required',
+    '/steps/0/pin_shapes',
+  ],
+  [
     'a dataset of another width',
     async () => spec({ dataset: await uploadDataset(await npz({ x: npy(floats(new Float32Array(60), [20, 3])) })) }),
     422,

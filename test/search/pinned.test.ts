@@ -47,7 +47,8 @@ test('a pinned recipe gives the same answers with fewer nodes, and equal bytes e
       },
     );
   const { model: open } = await make(false);
-  const { model: pinned } = await make(true);
+  const { model: pinned, notes } = await make(true);
+  assert.match(notes.join(' '), /pinned to what the dataset sends, 2 at a time: 2 nodes/);
   assert.ok(pinned.graph.nodes.length < open.graph.nodes.length);
   assert.deepEqual(pinned.graph.inputs[0]?.type, { kind: 'tensor', dtype: 'float32', shape: [2, 32] });
   const feeds = await samples.feeds([3, 4]);

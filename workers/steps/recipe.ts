@@ -1,6 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { QuantizeStep } from '../../src/contracts/quantize-step.js';
+import { type QuantizeStep, SEARCH_DEFAULTS } from '../../src/contracts/quantize-step.js';
 import type { CandidateReport } from '../../src/contracts/report.js';
 import type { Recipe, SearchPlan } from '../../src/contracts/search-plan.js';
 import type { Model } from '../../src/onnx/ir/graph.js';
@@ -53,7 +53,8 @@ export async function settleRecipe(
   const { instructionSets } = cpuFacts();
   const nothing = { candidates: [], files: [], notes: [] };
   if (step.scheme !== 'auto') {
-    return { recipe: { step, variant: '', pin_shapes: false, float_nodes: [] }, instructionSets, ...nothing };
+    const { pin_shapes = SEARCH_DEFAULTS.pin_shapes } = step;
+    return { recipe: { step, variant: '', pin_shapes, float_nodes: [] }, instructionSets, ...nothing };
   }
   if (plan) {
     checkPlan(plan, task);

@@ -29,6 +29,7 @@ export async function checkSpec(queries: Queries, tenant: Tenant, spec: JobSpec)
   const row = spec.dataset === undefined ? null : await getDataset(queries, tenant, spec.dataset);
   const match = row === null ? null : matchDataset(model.inspection.inputs, row.inspection, row.manifest);
   checkCalibration(spec);
+  checkPinning(spec);
   checkNumbers(spec, model);
   await checkPlans(queries, tenant, spec);
   checkDistillation(spec, match);
@@ -48,6 +49,21 @@ function checkCalibration({ dataset, steps }: JobSpec): void {
       { pointer: `/steps/${index}/scheme`, code: 'dataset_required', message: 'This scheme needs a dataset.' },
     ],
   });
+}
+
+/** Shapes are pinned to what a dataset sends. A search may find that it cannot, and goes on. */
+function checkPinning({ dataset, steps, evaluate }: JobSpec): void {
+  const index = steps.findIndex((step) => step.type === 'quantize' && step.scheme !== 'auto' && step.pin_shapes);
+  if (index < 0) return;
+  const pointer = `/steps/${index}/pin_shapes`;
+  if (dataset === undefined) {
+    const message = 'Shapes are pinned to those of a dataset: name one.';
+    throw new ServiceError('dataset_required', message, { errors: [{ pointer, code: 'dataset_required', message }] });
+  }
+  if (evaluate.latency.shapes === undefined) return;
+  const message =
+    'A model that takes the shapes of the dataset only cannot be timed on others: leave evaluate.latency.shapes out.';
+  throw new ServiceError('invalid_request', message, { errors: [{ pointer, code: 'contradiction', message }] });
 }
 
 /** A plan that a step refers to is the tenant's own, and is a plan. */
