@@ -82,7 +82,16 @@ export const JobEvent = z
   .meta({ id: 'JobEvent' });
 export type JobEvent = z.infer<typeof JobEvent>;
 
-export const ARTIFACT_ROLES = ['model', 'external_data', 'stage', 'candidate', 'plan', 'checkpoint', 'log'] as const;
+export const ARTIFACT_ROLES = [
+  'model',
+  'external_data',
+  'stage',
+  'candidate',
+  'plan',
+  'certificate',
+  'checkpoint',
+  'log',
+] as const;
 export const ArtifactRole = z.enum(ARTIFACT_ROLES);
 export type ArtifactRole = z.infer<typeof ArtifactRole>;
 export const Artifact = z

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Activations, has16Bits, RangeOverrides } from './activations.js';
 import { ArtifactId } from './ids.js';
 
 export const SCHEMES = [
@@ -48,6 +49,10 @@ export const Calibration = z
       .meta({
         description: `Only with method percentile: percent of the values to keep; ${DEFAULT_PERCENTILE} there.`,
       }),
+    overrides: RangeOverrides.optional().meta({
+      description:
+        'Ranges of single activations, given or by another method; a later entry wins over an earlier one. 0 is always in a range.',
+    }),
   })
   .refine(({ method, percentile }) => percentile === undefined || method === 'percentile', {
     path: ['percentile'],
@@ -79,6 +84,7 @@ const QuantizeFields = z.strictObject({
       'auto: tries the others under a time budget and keeps the best that is good enough. optimized: FP32, lossless clean-up only. int8_static: INT8 activations with calibrated ranges. int8_dynamic: INT8 activations whose ranges are measured on every run. int8_weights: INT8 weights, float activations, standard operators only. int4_weights: weights of 4 bits, or 2 or 3, in blocks of about 32, float activations. fp16: weights and arithmetic in half precision where the numbers seen on samples allow it, for devices that have it. fp16_weights: weights stored in half precision, everything runs in FP32.',
   }),
   calibration: Calibration.prefault({}).meta({ description: 'Used by int8_static; fp16 reads its number of samples.' }),
+  activations: Activations.prefault({}).meta({ description: 'Used by int8_static.' }),
   weights: Weights.prefault({}).meta({ description: 'Used by int4_weights.' }),
   per_channel: z
     .boolean()
@@ -94,6 +100,13 @@ const QuantizeFields = z.strictObject({
     .max(1000)
     .default([])
     .meta({ description: 'Never quantize these: node names, globs with *, or operator types.' }),
+  exclude_tensors: z.array(NodePattern).max(1000).default([]).meta({
+    description: 'Never quantize nodes that read or give these values or constants: names, or globs with *.',
+  }),
+  portable: z.boolean().default(false).meta({
+    description:
+      'With int8_static and int8_dynamic: weights are kept small enough in pairs that every CPU computes the same integers, also those without VNNI; at most one bit of weight precision.',
+  }),
   only_what_pays: z
     .boolean()
     .default(true)
@@ -133,26 +146,70 @@ const QuantizeFields = z.strictObject({
       'auto: the plan that an earlier job left. What it decided is done again, without a search: equal inputs give equal bytes.',
   }),
 });
-/** What a step of a scheme does not read. */
-function strayFields(step: z.infer<typeof QuantizeFields>): { field: string; message: string }[] {
+type Fields = z.infer<typeof QuantizeFields>;
+
+/** What schemes have to themselves: who reads it, beside "auto", and when it is not left as it is by default. */
+const SCHEME_FIELDS: readonly {
+  readonly field: string;
+  readonly schemes: readonly Scheme[];
+  readonly given: (step: Fields) => boolean;
+  readonly message: string;
+}[] = [
+  {
+    field: 'bias_correction',
+    schemes: ['int8_static'],
+    given: (step) => step.bias_correction !== 'none',
+    message: 'only int8_static has calibrated inputs to correct a bias by',
+  },
+  {
+    field: 'activations',
+    schemes: ['int8_static'],
+    given: ({ activations }) => activations.type !== 'u8' || activations.symmetric,
+    message: 'only int8_static has calibrated activations',
+  },
+  {
+    field: 'calibration/overrides',
+    schemes: ['int8_static'],
+    given: ({ calibration }) => calibration.overrides !== undefined,
+    message: 'only int8_static has calibrated activations',
+  },
+  {
+    field: 'portable',
+    schemes: ['int8_static', 'int8_dynamic'],
+    given: ({ portable }) => portable,
+    message: 'only int8_static and int8_dynamic add integers up in ways that differ between CPUs',
+  },
+];
+
+/** What a step of a scheme does not read, and what contradicts something else in it. */
+function strayFields(step: Fields): { field: string; message: string }[] {
+  const { scheme } = step;
   const halves =
-    step.keep_io_types === undefined || step.scheme === 'fp16'
+    step.keep_io_types === undefined || scheme === 'fp16'
       ? []
       : [{ field: 'keep_io_types', message: 'belongs to the scheme "fp16" only' }];
-  if (step.scheme === 'auto') return halves;
+  const unfusable =
+    has16Bits(step.activations.type) && (step.only_what_pays || scheme === 'auto')
+      ? [{ field: 'activations/type', message: SIXTEEN_BITS }]
+      : [];
+  const levels =
+    has16Bits(step.activations.type) && step.calibration.method === 'entropy'
+      ? [{ field: 'calibration/method', message: 'entropy weighs the levels of 8 bits; take another method for 16' }]
+      : [];
+  if (scheme === 'auto') return [...halves, ...unfusable, ...levels];
   const searching = SEARCH_FIELDS.filter((field) => step[field] !== undefined).map((field) => {
     return { field, message: 'belongs to the scheme "auto" only' };
   });
-  const stray = [...halves, ...searching];
-  if (step.bias_correction === 'none' || step.scheme === 'int8_static') return stray;
-  return [
-    ...stray,
-    { field: 'bias_correction', message: 'only int8_static has calibrated inputs to correct a bias by' },
-  ];
+  const own = SCHEME_FIELDS.filter(({ schemes, given }) => !schemes.includes(scheme) && given(step));
+  return [...halves, ...unfusable, ...levels, ...searching, ...own.map(({ field, message }) => ({ field, message }))];
 }
 
+const SIXTEEN_BITS =
+  '16-bit activations run in float on a CPU, so they never pay here: take the scheme int8_static with "only_what_pays": false to get the file all the same';
+
 export const QuantizeStep = QuantizeFields.superRefine((step, context) => {
-  for (const { field, message } of strayFields(step)) context.addIssue({ code: 'custom', path: [field], message });
+  for (const { field, message } of strayFields(step))
+    context.addIssue({ code: 'custom', path: field.split('/'), message });
 });
 export type QuantizeStep = z.infer<typeof QuantizeStep>;
 /** A step whose scheme is settled. */

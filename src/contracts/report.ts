@@ -46,6 +46,7 @@ export const NodeReport = z.object({
   integer: z
     .boolean()
     .meta({ description: 'Runs in an integer kernel on this CPU, as seen in the graph that ONNX Runtime executes.' }),
+  kernel: z.string().optional().meta({ description: "The integer kernel of ONNX Runtime that does the node's work." }),
   reason: z.string().optional().meta({ description: 'Why it stayed in float.' }),
   sqnr_db: z
     .number()
@@ -54,6 +55,10 @@ export const NodeReport = z.object({
   exact_everywhere: z.boolean().nullable().meta({
     description:
       'No pair of its INT8 weights can saturate the 16-bit sums of CPUs without VNNI; null when it runs in float.',
+  }),
+  largest_pair: z.int().optional().meta({
+    description:
+      'The largest sum of two weights of one sign that are added up together; up to 128 it cannot saturate. Absent where sums do not saturate.',
   }),
 });
 export type NodeReport = z.infer<typeof NodeReport>;
@@ -129,6 +134,10 @@ export const StageReport = z.object({
     .optional(),
   integer_nodes: z.int().optional(),
   float_nodes: z.int().optional(),
+  executed: z.object({ quantize_linear: z.int(), dequantize_linear: z.int() }).optional().meta({
+    description:
+      'Conversions between float and integer that ONNX Runtime executes: at best one of each where they meet.',
+  }),
   distillation: DistillationReport.optional(),
   candidates: z.array(CandidateReport).optional().meta({ description: 'What a search tried.' }),
   notes: z.array(z.string()),

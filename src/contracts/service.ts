@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ACTIVATION_TYPES } from './activations.js';
 import { TEMPLATE_NAMES } from './distill-step.js';
 import { METRICS } from './job-spec.js';
 import { BIAS_CORRECTIONS, CALIBRATION_METHODS, STEP_SCHEMES } from './quantize-step.js';
@@ -11,6 +12,7 @@ export const Capabilities = z
     schemes: z.array(z.enum(STEP_SCHEMES)),
     calibration_methods: z.array(z.enum(CALIBRATION_METHODS)),
     bias_corrections: z.array(z.enum(BIAS_CORRECTIONS)),
+    activation_types: z.array(z.enum(ACTIVATION_TYPES)),
     metrics: z.array(z.enum(METRICS)),
     quantizable_operators: z.record(z.string(), z.array(z.string())).meta({
       description: 'By scheme, the operators whose numbers can become integers. Whether one pays is decided per node.',

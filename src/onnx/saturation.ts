@@ -26,6 +26,9 @@ export const convSumOrder = (rank: number): SumOrder => ({
 export const matrixSumOrder = (transposed = false): SumOrder =>
   transposed ? { output: 0, summed: [1] } : { output: 1, summed: [0] };
 
+/** Whether no pair of weights can saturate, when this is the largest sum of one. */
+export const isExact = (largestPair: number): boolean => largestPair <= LARGEST_PAIR;
+
 /**
  * Whether an integer kernel with uint8 activations and these int8 weights gives the same sums on every CPU. x86 CPUs without VNNI add
  * the products of adjacent pairs along K in 16 bits with saturation (VPMADDUBSW). Activations are never negative, so only weights of
@@ -33,7 +36,10 @@ export const matrixSumOrder = (transposed = false): SumOrder =>
  * all activations.
  * @throws TypeError when the weights are not int8.
  */
-export function isExactOnEveryCpu(weights: Tensor, { output, summed }: SumOrder): boolean {
+export const isExactOnEveryCpu = (weights: Tensor, order: SumOrder): boolean => isExact(largestPairSum(weights, order));
+
+/** The largest sum that two int8 weights of one sign, neighbours along K, make. @throws TypeError when the weights are not int8 */
+export function largestPairSum(weights: Tensor, { output, summed }: SumOrder): number {
   const values = elements(weights, 'int8');
   const strides = weights.dims.map((_, axis) =>
     weights.dims.slice(axis + 1).reduce((product, dim) => product * dim, 1),
@@ -45,13 +51,14 @@ export function isExactOnEveryCpu(weights: Tensor, { output, summed }: SumOrder)
     offsets = offsets.flatMap((offset) => steps.map((step) => offset + step));
   }
   const outputs = weights.dims[output] ?? 1;
+  let largest = 0;
   for (let channel = 0; channel < outputs; channel++) {
     const start = channel * (strides[output] as number);
     for (let k = 0; k + 1 < offsets.length; k += 2) {
       const first = values[start + (offsets[k] as number)] as number;
       const second = values[start + (offsets[k + 1] as number)] as number;
-      if (pairSum(first, second) > LARGEST_PAIR) return false;
+      largest = Math.max(largest, pairSum(first, second));
     }
   }
-  return true;
+  return largest;
 }

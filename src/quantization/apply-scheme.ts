@@ -7,10 +7,11 @@ import { BlockedWeights } from './blocked-weights.js';
 import { CalibratedRanges, type JudgedPreset, type RangingOptions } from './calibration/calibrated-ranges.js';
 import type { Preset } from './calibration/range-methods.js';
 import { decideNodes } from './decide.js';
-import { unfusedNodes } from './fusion-check.js';
+import { checkFusion, type Fusion } from './fusion-check.js';
 import type { NodeSelection } from './node-selection.js';
 import type { IntegerArithmetic, Plan } from './plan.js';
 import { StaticPlanner } from './plan-static.js';
+import { exactEverywhere } from './report-nodes.js';
 import { rewrite } from './rewrite.js';
 import type { IntegerWeight } from './rewriting.js';
 import { FOUR_BIT_OPSET } from './store-in-blocks.js';
@@ -21,6 +22,10 @@ export interface SchemeOptions extends RangingOptions {
   readonly arithmetic: IntegerArithmetic;
   readonly selected: NodeSelection;
   readonly perChannel: boolean;
+  /** Weights as small as they have to be to give the same sums on every CPU. */
+  readonly portable: boolean;
+  /** ONNX Runtime has no integer kernels for these activations: Q and DQ stay, for other devices. */
+  readonly emulated: boolean;
   readonly weights: BlockOptions;
   readonly onlyWhatPays: boolean;
   /** Names of nodes that must not run in integer, because they cost too much of the metric. */
@@ -36,7 +41,11 @@ export interface Scheme {
   readonly passes: CleanUpResult['passes'];
   readonly plan: Plan;
   readonly integerWeights: readonly IntegerWeight[];
+  /** What ONNX Runtime makes of the model; absent where no node was to run in integer. */
+  readonly fusion?: Fusion;
   readonly calibratedTensors: number;
+  /** What the request gave ranges for in vain. */
+  readonly overrideNotes?: readonly string[];
   /** Presets of ranges that were compared; none when there was only one. */
   readonly presets: readonly JudgedPreset[];
   /** What a report should say of it, instead of what follows from the plan. */
@@ -54,33 +63,58 @@ export async function applyScheme(options: SchemeOptions): Promise<Scheme> {
   const refused = new Map(options.keptInFloat.map((name) => [name, 'In INT8 it costs too much of the metric.']));
   const joins = (node: Node) =>
     !refused.has(node.name) && options.selected(node) && (!options.onlyWhatPays || joinsPay(cpu));
+  const implied = (activation: Node, producer: Node) =>
+    !options.format.symmetric && !options.overrides.mentions(activation.outputs[0] ?? '', [activation, producer]);
   const ranges = new CalibratedRanges(options);
   const blocked = new BlockedWeights(options);
   for (;;) {
     signal.throwIfAborted();
     const fourBitConstants = (model.opsets.get('') ?? 0) >= FOUR_BIT_OPSET;
     const decisions = decideNodes({ ...options, graph: model.graph, cpu, shapes, refused, fourBitConstants });
-    const plan = new StaticPlanner(model.graph, decisions).plan(joins);
+    const plan = new StaticPlanner(model.graph, decisions, implied).plan(joins);
     await ranges.measure(plan);
     await blocked.quantize(plan);
     options.progress('rewrite', 0);
     const build = (preset?: Preset) => {
       const rewritten = rewrite(model, plan, {
         activations: ranges.parameters(preset),
+        format: options.format,
         inputMeans: ranges.inputMeans,
         selected: options.selected,
         perChannel: options.perChannel,
         blocked,
-        avoidSaturation: saturates(cpu),
+        avoidSaturation: options.portable || saturates(cpu),
       });
       return { ...rewritten, ...tuneForCpu(rewritten.model, blockSize(options.instructionSets)) };
     };
     const built = build();
-    const unfused = await unfusedNodes(built.model, plan, options.scratch);
-    for (const [name, reason] of unfused) refused.set(name, reason);
-    if (unfused.size > 0) continue;
+    const found = await checkFusion(built.model, plan, options.scratch);
+    const fusion = options.emulated ? emulated(found) : found;
+    const unwanted = new Map([
+      ...(options.emulated ? [] : fusion.unfused),
+      ...(options.portable ? inexact(built.integerWeights) : []),
+    ]);
+    for (const [name, reason] of unwanted) refused.set(name, reason);
+    if (unwanted.size > 0) continue;
     const presets = await ranges.judge((preset) => build(preset).model);
     const chosen = presets.find((preset) => preset.chosen);
-    return { ...(chosen ? build(chosen.preset) : built), plan, calibratedTensors: ranges.tensors, presets };
+    return {
+      ...(chosen ? build(chosen.preset) : built),
+      ...{ plan, fusion, presets, overrideNotes: options.overrides.notes() },
+      calibratedTensors: ranges.tensors,
+    };
   }
 }
+
+/** Nodes whose weights can saturate however they were scaled. */
+const inexact = (weights: readonly IntegerWeight[]): [string, string][] =>
+  weights
+    .filter((weight) => !exactEverywhere(weight))
+    .map(({ node }) => [node, 'Its weights cannot be kept small enough to be exact on every CPU.']);
+
+const emulated = (fusion: Fusion): Fusion => ({
+  ...fusion,
+  unfused: new Map([...fusion.unfused.keys()].map((name) => [name, EMULATED])),
+});
+const EMULATED =
+  'ONNX Runtime has no integer kernel for 16-bit activations on a CPU: it computes in float between QuantizeLinear and DequantizeLinear, slower than FP32.';

@@ -1,11 +1,14 @@
+import { has16Bits } from '../contracts/activations.js';
 import { measuresRanges, type Scheme as SchemeName, type SettledStep } from '../contracts/quantize-step.js';
 import type { Model } from '../onnx/ir/graph.js';
 import type { CleanUpResult } from '../onnx/passes/clean-up.js';
 import type { RecordedShape } from '../onnx/shapes/record-shapes.js';
 import { ServiceError } from '../platform/errors.js';
 import { applyScheme, type Scheme, type SchemeOptions } from './apply-scheme.js';
+import { RangeOverrides } from './calibration/range-overrides.js';
 import { halfScheme } from './half/half-scheme.js';
 import type { NodeSelection } from './node-selection.js';
+import { activationFormat } from './parameters.js';
 import type { IntegerArithmetic } from './plan.js';
 import type { QuantizationSamples } from './samples.js';
 import { storeHalves } from './store-halves.js';
@@ -24,6 +27,8 @@ export interface BuildOptions extends Pick<SchemeOptions, 'selection' | 'threads
   readonly samples: QuantizationSamples | null;
   readonly calibration: readonly number[];
   readonly cpu: { readonly instructionSets: readonly string[] };
+  /** With the names that a caller can know. */
+  readonly uploaded: Model;
   readonly cleaned: Model;
   readonly tuned: CleanUpResult;
   readonly selected: NodeSelection;
@@ -57,6 +62,10 @@ export async function buildScheme(options: BuildOptions): Promise<Scheme> {
   return applyScheme({
     ...{ ...options, model: cleaned, arithmetic, selected, shapes, calibration },
     perChannel: step.per_channel,
+    portable: step.portable,
+    format: activationFormat(step.activations),
+    emulated: has16Bits(step.activations.type),
+    overrides: new RangeOverrides(step.calibration, options.uploaded.graph),
     weights: step.weights,
     onlyWhatPays: step.only_what_pays,
     instructionSets: options.cpu.instructionSets,

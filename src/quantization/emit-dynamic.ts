@@ -1,6 +1,6 @@
 import { node as makeNode, type Node } from '../onnx/ir/graph.js';
 import { floats, tensor } from '../onnx/ir/tensor.js';
-import { isExactOnEveryCpu, matrixSumOrder } from '../onnx/saturation.js';
+import { largestPairSum, matrixSumOrder } from '../onnx/saturation.js';
 import { emitBias, outputBeforeBias } from './matrix-product.js';
 import { matrixWeights } from './matrix-weights.js';
 import type { Rewriting } from './rewriting.js';
@@ -37,7 +37,7 @@ export function emitDynamic(rewriting: Rewriting, node: Node): void {
   rewriting.integerWeights.push({
     node: node.name,
     constant,
-    exactEverywhere: isExactOnEveryCpu(integerWeights, matrixSumOrder()),
+    largestPair: largestPairSum(integerWeights, matrixSumOrder()),
   });
   const scaleShape = quantized.scales.length === 1 ? [] : [n];
   const scales = quantized.scales.map((scale) => scale * alpha);

@@ -1,6 +1,6 @@
 import { type Attribute, node as makeNode, type Node } from '../onnx/ir/graph.js';
 import { elements, floats, tensor } from '../onnx/ir/tensor.js';
-import { convSumOrder, isExactOnEveryCpu, matrixSumOrder } from '../onnx/saturation.js';
+import { convSumOrder, largestPairSum, matrixSumOrder } from '../onnx/saturation.js';
 import { leastWeightScale, quantizeBias } from './bias.js';
 import { biasCorrection } from './bias-correction.js';
 import { activationInputs } from './plan.js';
@@ -85,7 +85,7 @@ function emitWeights(rewriting: Rewriting, node: Node, inputs: string[], weight:
   rewriting.integerWeights.push({
     node: node.name,
     constant,
-    exactEverywhere: isExactOnEveryCpu(
+    largestPair: largestPairSum(
       tensor('int8', weight.tensor.dims, quantized.integers),
       node.opType === 'Conv' ? convSumOrder(weight.tensor.dims.length) : matrixSumOrder(weight.layout.axis === 0),
     ),

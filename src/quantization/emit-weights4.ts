@@ -26,7 +26,7 @@ export function emitWeights4(rewriting: Rewriting, node: Node): void {
     return rewriting.constant(`${constant}_zero_point`, tensor('uint8', [bytes.length], bytes));
   };
   const unbiased = outputBeforeBias(rewriting, node);
-  rewriting.integerWeights.push({ node: node.name, constant, exactEverywhere: true });
+  rewriting.integerWeights.push({ node: node.name, constant, largestPair: null });
   const inputs = [node.inputs[0] as string, constant, scale, ...(symmetric ? [] : [zeroPoint()])];
   rewriting.emit(
     makeNode('MatMulNBits', inputs, [unbiased], {

@@ -20,7 +20,7 @@ export function emitWeights8(rewriting: Rewriting, node: Node): void {
   const scale = rewriting.constant(`${constant}_scale`, floats(scales.map((each) => each * alpha)));
   const restored = rewriting.fresh(`${constant}_float`);
   const unbiased = outputBeforeBias(rewriting, node);
-  rewriting.integerWeights.push({ node: node.name, constant, exactEverywhere: true });
+  rewriting.integerWeights.push({ node: node.name, constant, largestPair: null });
   rewriting.emit(
     makeNode('DequantizeLinear', [constant, scale], [restored], {
       name: `${node.name}_DequantizeLinear`,

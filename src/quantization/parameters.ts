@@ -1,3 +1,4 @@
+import type { Activations, ActivationType } from '../contracts/activations.js';
 import { roundHalfToEven } from './rounding.js';
 
 /** A real interval that a tensor's values lie in. */
@@ -13,6 +14,29 @@ export interface IntegerRange {
 }
 export const UINT8: IntegerRange = { min: 0, max: 255 };
 export const INT8_SYMMETRIC: IntegerRange = { min: -127, max: 127 };
+
+/** How activations are stored: the type, the integers of it that are used, and whether 0 is always the middle one. */
+export interface ActivationFormat {
+  readonly dtype: 'uint8' | 'int8' | 'uint16' | 'int16';
+  readonly integers: IntegerRange;
+  readonly symmetric: boolean;
+}
+
+const FORMATS: Readonly<Record<ActivationType, Pick<ActivationFormat, 'dtype' | 'integers'>>> = {
+  u8: { dtype: 'uint8', integers: UINT8 },
+  s8: { dtype: 'int8', integers: { min: -128, max: 127 } },
+  u16: { dtype: 'uint16', integers: { min: 0, max: 65_535 } },
+  s16: { dtype: 'int16', integers: { min: -32_768, max: 32_767 } },
+};
+
+/** Signed integers of symmetric ranges leave the lowest one out, so that 0 is exactly in the middle. */
+export function activationFormat({ type, symmetric }: Activations): ActivationFormat {
+  const { dtype, integers } = FORMATS[type];
+  const middle = symmetric && integers.min < 0;
+  return { dtype, integers: middle ? { ...integers, min: -integers.max } : integers, symmetric };
+}
+
+export const U8 = activationFormat({ type: 'u8', symmetric: false });
 
 /** real = scale · (integer − zeroPoint); `scale` is a float32 value. */
 export interface QuantizationParameters {

@@ -31,6 +31,8 @@ export class StaticPlanner {
   constructor(
     readonly graph: Graph,
     decisions: ReadonlyMap<Node, Decision>,
+    /** Whether the range of an activation's result begins and ends where it clips what `producer` gives. */
+    readonly implied: (activation: Node, producer: Node) => boolean = () => true,
   ) {
     this.#index = new GraphEditor(graph);
     this.#decisions = new Map(decisions);
@@ -58,6 +60,10 @@ export class StaticPlanner {
     return this.#decisions.get(node)?.treatment === 'static';
   }
 
+  #impliedByRange(activation: Node, producer: Node): boolean {
+    return impliedByRange(activation, this.graph) && this.implied(activation, producer);
+  }
+
   #consumers(value: string): Node[] {
     return this.#index.uses(value).map((use) => use.node);
   }
@@ -66,7 +72,7 @@ export class StaticPlanner {
   #mark(node: Node, ownRange = true): void {
     let value = node.outputs[0] ?? '';
     const follower = ownRange ? this.#index.soleConsumer(value) : undefined;
-    if (follower && follower.inputs[0] === value && impliedByRange(follower, this.graph)) {
+    if (follower && follower.inputs[0] === value && this.#impliedByRange(follower, node)) {
       this.#absorbed.add(follower);
       value = follower.outputs[0] ?? '';
     }
@@ -98,7 +104,7 @@ export class StaticPlanner {
   #join(node: Node): void {
     const value = node.outputs[0] ?? '';
     const readers = this.#consumers(value).flatMap((reader) =>
-      impliedByRange(reader, this.graph) ? this.#consumers(reader.outputs[0] ?? '') : [reader],
+      this.#impliedByRange(reader, node) ? this.#consumers(reader.outputs[0] ?? '') : [reader],
     );
     if (!readers.some((reader) => this.#isStatic(reader))) return;
     const moves = MOVES_INTEGERS.includes(node.opType) && node.outputs.length === 1;

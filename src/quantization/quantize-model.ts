@@ -1,3 +1,4 @@
+import { has16Bits } from '../contracts/activations.js';
 import type { SettledStep } from '../contracts/quantize-step.js';
 import type { NodeReport, StageReport } from '../contracts/report.js';
 import type { Model } from '../onnx/ir/graph.js';
@@ -9,6 +10,7 @@ import type { RecordedShape } from '../onnx/shapes/record-shapes.js';
 import { ServiceError } from '../platform/errors.js';
 import type { Scheme } from './apply-scheme.js';
 import { buildScheme, refuseWithoutSamples } from './build-scheme.js';
+import { portabilityNotes } from './certify.js';
 import { measureSqnr } from './measure-sqnr.js';
 import { withUniqueNames } from './names.js';
 import { selectNodes } from './node-selection.js';
@@ -43,7 +45,7 @@ export interface QuantizeOptions {
   readonly progress: (phase: QuantizePhase, fraction: number) => void;
 }
 
-type StageFields = Pick<StageReport, 'passes' | 'calibration' | 'integer_nodes' | 'float_nodes' | 'notes'>;
+type StageFields = Pick<StageReport, 'passes' | 'calibration' | 'integer_nodes' | 'float_nodes' | 'executed' | 'notes'>;
 export interface Quantized extends StageFields {
   readonly model: Model;
   /** The model after the lossless clean-up, tuned for the CPU, in FP32. */
@@ -77,9 +79,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
   if (step.scheme !== 'optimized') refuseQuantized(named);
   progress('clean', 0);
   const { model: clean, passes } = await cleanUp(named, { run: runOnce({ threads, scratch }, new Map()), signal });
-  // Local functions cannot be raised: what runs in float is then stored in 8 bits.
-  const wantsFourBits = step.scheme === 'int4_weights' && clean.functions.length === 0;
-  const cleaned = wantsFourBits ? raiseOpset(clean, FOUR_BIT_OPSET).model : clean;
+  const cleaned = withOpset(clean, step);
   cleaned.graph.nodes = withUniqueNames(cleaned.graph.nodes);
   const tuned = tuneForCpu(cleaned, blockSize(options.cpu.instructionSets));
   progress('clean', 1);
@@ -96,12 +96,15 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
   });
   const scheme = await buildScheme({
     ...options,
-    ...{ cleaned, tuned, selected, shapes, calibration, progress },
+    ...{ uploaded: named, cleaned, tuned, selected, shapes, calibration, progress },
   });
   refuseUnchanged(scheme);
   const sqnr = await sqnrOfNodes(options, float, scheme, shapes, (fraction) => progress('compare', fraction));
+  const nodes = reportNodes(scheme, sqnr);
   const decisions = [...scheme.plan.decisions.values()];
-  const integer = decisions.filter(runsInInteger).length;
+  const integer = decisions.filter(
+    (decision) => runsInInteger(decision) && !scheme.fusion?.unfused.has(decision.node.name),
+  ).length;
   return {
     model: scheme.model,
     cleaned: tuned.model,
@@ -123,9 +126,34 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     }),
     integer_nodes: integer,
     float_nodes: decisions.length - integer,
-    notes: [...(scheme.notes ?? notesOn(step, scheme))],
-    nodes: reportNodes(scheme.plan, scheme.integerWeights, sqnr),
+    ...(scheme.fusion && {
+      executed: {
+        quantize_linear: scheme.fusion.quantizeLinear,
+        dequantize_linear: scheme.fusion.dequantizeLinear,
+      },
+    }),
+    notes: [...(scheme.notes ?? notesOn(step, scheme)), ...(scheme.overrideNotes ?? []), ...portabilityNotes(nodes)],
+    nodes,
   };
+}
+
+/**
+ * The model with the operator set that integers of 4 and 16 bits need. Local functions cannot be raised: weights of what runs in float are
+ * then stored in 8 bits.
+ * @throws ServiceError unsupported_opset when activations of 16 bits cannot be had
+ */
+function withOpset(clean: Model, { scheme, activations }: SettledStep): Model {
+  const wide = scheme === 'int8_static' && has16Bits(activations.type);
+  if (scheme !== 'int4_weights' && !wide) return clean;
+  if (clean.functions.length === 0) return raiseOpset(clean, FOUR_BIT_OPSET).model;
+  if (!wide) return clean;
+  throw new ServiceError(
+    'unsupported_opset',
+    '16-bit activations need operator set 21, and local functions hold the model at its own.',
+    {
+      hint: 'Inline the local functions, or take activations of 8 bits.',
+    },
+  );
 }
 
 /** @throws ServiceError nothing_to_quantize with the commonest reasons */

@@ -2,13 +2,14 @@ import { node as makeNode, type Node } from '../onnx/ir/graph.js';
 import { floats, type Tensor, tensor } from '../onnx/ir/tensor.js';
 import type { BlockedWeights } from './blocked-weights.js';
 import type { NodeSelection } from './node-selection.js';
-import type { QuantizationParameters } from './parameters.js';
+import type { ActivationFormat, QuantizationParameters } from './parameters.js';
 import type { Plan } from './plan.js';
 
 /** What a plan needs to be carried out. */
 export interface RewriteOptions {
   /** Parameters of every value of `calibratedValues(plan)`. */
   readonly activations: ReadonlyMap<string, QuantizationParameters>;
+  readonly format: ActivationFormat;
   readonly selected: NodeSelection;
   readonly perChannel: boolean;
   /** The weights that are in few bits. */
@@ -23,7 +24,8 @@ export interface RewriteOptions {
 export interface IntegerWeight {
   readonly node: string;
   readonly constant: string;
-  readonly exactEverywhere: boolean;
+  /** The largest sum of a pair of neighbouring weights of one sign; see onnx/saturation. Null for kernels that add up otherwise. */
+  readonly largestPair: number | null;
 }
 
 /** The graph under construction; nodes are emitted in topological order. */
@@ -41,6 +43,21 @@ export interface Rewriting extends RewriteOptions {
   constant(hint: string, value: Tensor): string;
 }
 
+function zeroPointOf(dtype: ActivationFormat['dtype'], zeroPoint: number): Tensor {
+  switch (dtype) {
+    case 'uint8':
+      return tensor('uint8', [], Uint8Array.of(zeroPoint));
+    case 'int8':
+      return tensor('int8', [], Int8Array.of(zeroPoint));
+    case 'uint16':
+      return tensor('uint16', [], Uint16Array.of(zeroPoint));
+    case 'int16':
+      return tensor('int16', [], Int16Array.of(zeroPoint));
+    default:
+      return dtype satisfies never;
+  }
+}
+
 /** QuantizeLinear and DequantizeLinear of an activation, with the scale as a scalar. */
 export function quantizeDequantize(
   rewriting: Rewriting,
@@ -50,7 +67,7 @@ export function quantizeDequantize(
   const scale = rewriting.constant(`${names.hint}_scale`, floats([parameters.scale], []));
   const zeroPoint = rewriting.constant(
     `${names.hint}_zero_point`,
-    tensor('uint8', [], Uint8Array.of(parameters.zeroPoint)),
+    zeroPointOf(rewriting.format.dtype, parameters.zeroPoint),
   );
   const integers = rewriting.fresh(`${names.hint}_quantized`);
   rewriting.emit(

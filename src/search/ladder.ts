@@ -1,3 +1,4 @@
+import { Activations } from '../contracts/activations.js';
 import {
   CALIBRATION_METHODS,
   Calibration,
@@ -50,7 +51,8 @@ function presets(scheme: Scheme, step: QuantizeStep): readonly Preset[] {
   return [
     ...own,
     ...otherMethods.map((method): Preset => {
-      const calibration = Calibration.parse({ method, samples: step.calibration.samples });
+      const { samples, overrides } = step.calibration;
+      const calibration = Calibration.parse({ method, samples, ...(overrides && { overrides }) });
       const variant = `${WHAT_PAYS.variant}, ranges by ${method}`;
       return { variant, change: { ...WHAT_PAYS.change, calibration }, repairs: true };
     }),
@@ -60,7 +62,10 @@ function presets(scheme: Scheme, step: QuantizeStep): readonly Preset[] {
 /** The step as a caller would have written it for one scheme: without what only a search reads. */
 function settled(step: QuantizeStep, scheme: Scheme): QuantizeStep {
   const { objective, schemes, budget_seconds, pin_shapes, plan, ...fields } = step;
-  return { ...fields, scheme, bias_correction: scheme === 'int8_static' ? step.bias_correction : 'none' };
+  if (scheme === 'int8_static') return { ...fields, scheme };
+  const { overrides, ...calibration } = step.calibration;
+  const ofAnyScheme = { scheme, calibration, bias_correction: 'none', activations: Activations.parse({}) } as const;
+  return { ...fields, ...ofAnyScheme, portable: scheme === 'int8_dynamic' && step.portable };
 }
 
 /**

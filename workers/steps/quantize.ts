@@ -4,6 +4,7 @@ import type { Model } from '../../src/onnx/ir/graph.js';
 import { readModel } from '../../src/onnx/serde/read-model.js';
 import { carryOut } from '../../src/search/carry-out.js';
 import type { EngineResult } from '../protocol.js';
+import { certificateFiles } from './certificate-file.js';
 import { conclude, type Made } from './conclude.js';
 import { peakMemoryBytes } from './peak-memory.js';
 import { type SettledRecipe, settleRecipe } from './recipe.js';
@@ -17,7 +18,7 @@ const QUANTIZED = 0.6;
 const SEARCHED = 0.8;
 
 type MadeModel = Pick<Made, 'model' | 'cleaned' | 'nodes'> &
-  Pick<StageReport, 'passes' | 'calibration' | 'integer_nodes' | 'float_nodes' | 'notes'>;
+  Pick<StageReport, 'passes' | 'calibration' | 'integer_nodes' | 'float_nodes' | 'executed' | 'notes'>;
 
 /** Carries a recipe out; the last resort of a search is the input, byte for byte. */
 async function make(
@@ -83,5 +84,6 @@ export async function quantizeStep(context: StepContext): Promise<EngineResult> 
     notes: [...settled.notes, ...stage.notes],
   };
   log.info('quantized', { scheme: step.scheme, bytes: report.bytes, notes: report.notes });
-  return conclude(context, data, { model, cleaned, stage: report, nodes, files: settled.files }, until);
+  const files = [...settled.files, ...(await certificateFiles(report, nodes, context.scratch))];
+  return conclude(context, data, { model, cleaned, stage: report, nodes, files }, until);
 }

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { ACTIVATION_TYPES } from '../../contracts/activations.js';
 import { MAX_DATASET_ARRAYS } from '../../contracts/dataset.js';
 import { FOLLOWED_OPERATORS } from '../../contracts/derived-student.js';
 import { TEMPLATE_NAMES, TRAINABLE_OPERATORS } from '../../contracts/distill-step.js';
@@ -28,6 +29,7 @@ function capabilities(): Capabilities {
     schemes: [...STEP_SCHEMES],
     calibration_methods: [...CALIBRATION_METHODS],
     bias_corrections: [...BIAS_CORRECTIONS],
+    activation_types: [...ACTIVATION_TYPES],
     metrics: [...METRICS],
     quantizable_operators: Object.fromEntries(
       Object.entries(QUANTIZABLE_OPERATORS).map(([scheme, operators]) => [scheme, [...operators]]),

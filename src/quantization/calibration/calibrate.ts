@@ -1,4 +1,4 @@
-import type { Range } from '../parameters.js';
+import type { ActivationFormat, Range } from '../parameters.js';
 import { measureExtremes } from './extremes.js';
 import { measureHistograms } from './measure-histograms.js';
 import type { Preset } from './range-methods.js';
@@ -20,6 +20,7 @@ export async function calibrate(
   task: CalibrationTask,
   presets: readonly Preset[],
   bytes: (value: string) => number,
+  format: ActivationFormat,
 ): Promise<RangeSets> {
   const passes = presets.some(({ from }) => from === 'histogram') ? 2 : 1;
   const first = passes === 1 ? 1 : FIRST_PASS;
@@ -33,7 +34,7 @@ export async function calibrate(
         if (preset.from === 'extremes') return [value, preset.range(found)];
         const histogram = histograms?.get(value);
         if (!histogram) throw new Error(`no histogram of ${value} was measured`);
-        return [value, preset.range(found, histogram)];
+        return [value, preset.range(found, histogram, format)];
       }),
     );
   return new Map(presets.map((preset) => [preset, rangesBy(preset)]));

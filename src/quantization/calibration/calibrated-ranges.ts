@@ -2,13 +2,19 @@ import type { Calibration, QuantizeStep } from '../../contracts/quantize-step.js
 import type { Model } from '../../onnx/ir/graph.js';
 import { BITS, elementCount } from '../../onnx/ir/tensor.js';
 import { correctedInputs } from '../bias-correction.js';
-import { type QuantizationParameters, quantizationParameters, type Range, UINT8 } from '../parameters.js';
+import {
+  type ActivationFormat,
+  type QuantizationParameters,
+  quantizationParameters,
+  type Range,
+} from '../parameters.js';
 import { calibratedValues, type Plan } from '../plan.js';
 import type { QuantizationSamples } from '../samples.js';
 import type { Shapes } from '../workload.js';
 import { calibrate } from './calibrate.js';
 import { measureInputMeans } from './input-means.js';
 import { type Preset, presetsOf } from './range-methods.js';
+import type { OverriddenRange, RangeOverrides } from './range-overrides.js';
 import { SCORED_SAMPLES, type ScoredPreset, scorePresets } from './score-presets.js';
 import type { CalibrationTask } from './task.js';
 
@@ -18,12 +24,13 @@ export interface RangingOptions extends Omit<CalibrationTask, 'values' | 'sample
   /** Samples that presets are compared on; without any, those of calibration. */
   readonly selection: readonly number[];
   readonly ranging: Calibration;
+  /** Ranges that the request gives by name. */
+  readonly overrides: RangeOverrides;
+  readonly format: ActivationFormat;
   readonly biasCorrection: QuantizeStep['bias_correction'];
   readonly shapes: Shapes;
   readonly progress: (phase: 'calibrate' | 'rewrite', fraction: number) => void;
 }
-
-const NOT_SYMMETRIC = { symmetric: false } as const;
 
 /** A preset that was compared with others. */
 export interface JudgedPreset extends ScoredPreset {
@@ -56,7 +63,10 @@ export class CalibratedRanges {
   /** Scale and zero point of everything measured, by one preset; by default the first. */
   parameters(preset: Preset = this.#first): Map<string, QuantizationParameters> {
     const ranges = this.#ranges.get(preset) ?? [];
-    return new Map([...ranges].map(([value, range]) => [value, quantizationParameters(range, UINT8, NOT_SYMMETRIC)]));
+    const { integers, symmetric } = this.options.format;
+    return new Map(
+      [...ranges].map(([value, range]) => [value, quantizationParameters(range, integers, { symmetric })]),
+    );
   }
 
   /** Measures what the plan needs and is not known yet. @throws ServiceError dataset_too_small, model_run_failed */
@@ -67,12 +77,40 @@ export class CalibratedRanges {
     const progress = (fraction: number) => this.options.progress('calibrate', fraction);
     const task = { ...this.options, samples, indices, values, progress };
     const bytes = (value: string) => (elementCount(shapes.get(value)?.dims ?? [0]) * BITS.float32) / 8;
-    for (const [preset, found] of await calibrate(task, [...this.#ranges.keys()], bytes))
+    const given = this.options.overrides.of(values, plan);
+    const ordinary = values.filter((value) => given.get(value)?.kind !== 'method');
+    const measured =
+      ordinary.length === 0
+        ? []
+        : await calibrate({ ...task, values: ordinary }, [...this.#ranges.keys()], bytes, this.options.format);
+    for (const [preset, found] of measured)
       for (const [value, range] of found) this.#ranges.get(preset)?.set(value, range);
+    for (const [value, range] of await this.#givenRanges(task, given, bytes))
+      for (const ranges of this.#ranges.values()) ranges.set(value, range);
     for (const value of values) this.#measured.add(value);
     if (this.options.biasCorrection === 'none') return;
     const inputs = correctedInputs(plan).filter(({ value }) => !this.#inputMeans.has(value));
     for (const [value, means] of await measureInputMeans(task, inputs)) this.#inputMeans.set(value, means);
+  }
+
+  /** What a request says of values by name; those with a method of their own are measured. */
+  async #givenRanges(
+    task: CalibrationTask,
+    given: ReadonlyMap<string, OverriddenRange>,
+    bytes: (value: string) => number,
+  ): Promise<Map<string, Range>> {
+    const ranges = new Map<string, Range>();
+    const byMethod = new Map<Calibration, string[]>();
+    for (const [value, said] of given) {
+      if (said.kind === 'fixed') ranges.set(value, said.range);
+      else byMethod.set(said.ranging, [...(byMethod.get(said.ranging) ?? []), value]);
+    }
+    for (const [ranging, values] of byMethod) {
+      const [preset] = presetsOf(ranging);
+      const found = await calibrate({ ...task, values }, [preset], bytes, this.options.format);
+      for (const [value, range] of found.get(preset) ?? []) ranges.set(value, range);
+    }
+    return ranges;
   }
 
   /** Compares whole models when there is more than one preset; none were compared when there is only one. */

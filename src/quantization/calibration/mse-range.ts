@@ -1,4 +1,4 @@
-import type { Range } from '../parameters.js';
+import { type ActivationFormat, type Range, U8 } from '../parameters.js';
 import type { Histogram } from './histogram.js';
 import { quantizationError } from './quantization-error.js';
 
@@ -28,8 +28,8 @@ function least(candidates: readonly Range[], error: (range: Range) => number): R
 }
 
 /** The range of least squared error: each end in turn is clipped to the best of a geometric, then of an even grid. */
-export function mseRange(histogram: Histogram): Range {
-  const error = quantizationError(histogram);
+export function mseRange(histogram: Histogram, format: ActivationFormat = U8): Range {
+  const error = quantizationError(histogram, format);
   const widest = { min: Math.min(0, histogram.range.min), max: Math.max(0, histogram.range.max) };
   let best: Range = widest;
   for (let round = 0; round < ROUNDS; round++) {

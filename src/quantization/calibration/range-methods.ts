@@ -1,5 +1,5 @@
 import type { Calibration } from '../../contracts/quantize-step.js';
-import type { Range } from '../parameters.js';
+import { type ActivationFormat, type Range, U8 } from '../parameters.js';
 import { entropyRange } from './entropy-range.js';
 import type { Extremes } from './extremes.js';
 import type { Histogram } from './histogram.js';
@@ -13,7 +13,7 @@ const FROM_EXTREMES = {
   minmax: (extremes: Extremes) => extremes.all,
 } as const satisfies Record<string, (extremes: Extremes) => Range>;
 
-type FromHistogram = (extremes: Extremes, histogram: Histogram) => Range;
+type FromHistogram = (extremes: Extremes, histogram: Histogram, format?: ActivationFormat) => Range;
 const percentile =
   (percent: number): FromHistogram =>
   (_, histogram) =>
@@ -26,13 +26,13 @@ const CANDIDATES: readonly FromHistogram[] = [
   percentile(99.999),
   percentile(99.99),
   percentile(99.9),
-  (_, histogram) => mseRange(histogram),
+  (_, histogram, format) => mseRange(histogram, format),
 ];
 
 /** The candidate that makes the least histogram-weighted squared error. */
-export function leastErrorRange(extremes: Extremes, histogram: Histogram): Range {
-  const error = quantizationError(histogram);
-  const tried = CANDIDATES.map((candidate) => candidate(extremes, histogram)).map((range) => ({
+export function leastErrorRange(extremes: Extremes, histogram: Histogram, format: ActivationFormat = U8): Range {
+  const error = quantizationError(histogram, format);
+  const tried = CANDIDATES.map((candidate) => candidate(extremes, histogram, format)).map((range) => ({
     range,
     error: error(range),
   }));
@@ -67,7 +67,7 @@ export function presetsOf(calibration: Calibration): readonly [Preset, ...Preset
     case 'entropy':
       return [fromHistogram('entropy', (_, histogram) => entropyRange(histogram))];
     case 'mse':
-      return [fromHistogram('mse', (_, histogram) => mseRange(histogram))];
+      return [fromHistogram('mse', (_, histogram, format) => mseRange(histogram, format))];
     case 'auto':
       return [
         fromExtremes('mean_minmax'),
