@@ -6,6 +6,7 @@ import { type EvaluatedModel, withModels } from './evaluated-model.js';
 import type { Metric } from './metrics/metric.js';
 import { nearChance } from './near-chance.js';
 import { planMetric } from './plan-metric.js';
+import type { RememberedAnswers } from './remembered-answers.js';
 import type { SampledEstimate } from './requirements.js';
 import { scoreModels } from './score-models.js';
 
@@ -43,6 +44,8 @@ export async function measureMetric(task: {
   readonly synthetic: boolean;
   readonly evaluate: JobSpec['evaluate'];
   readonly threads: number;
+  /** Of the original, when it is measured again on the same samples. */
+  readonly remembered?: RememberedAnswers;
   readonly signal: AbortSignal;
   progress(fraction: number): void;
 }): Promise<MeasuredMetric> {
@@ -58,6 +61,7 @@ export async function measureMetric(task: {
     const scores = await scoreModels({
       ...{ original, result, samples, indices, batch, output: plan.output, metric: plan.metric },
       threshold: evaluate.threshold,
+      ...(task.remembered && { remembered: task.remembered }),
       signal: task.signal,
       progress: task.progress,
     });

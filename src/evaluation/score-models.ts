@@ -6,6 +6,7 @@ import { fittingFeeds } from '../runtime/feeds.js';
 import type { Session } from '../runtime/session.js';
 import { batches, sampleOf } from './batches.js';
 import type { Metric, MetricOptions, SampleValues } from './metrics/metric.js';
+import type { RememberedAnswers } from './remembered-answers.js';
 
 export interface Scores {
   /** One score per evaluation sample, in the same order: they are paired. */
@@ -51,6 +52,8 @@ export async function scoreModels(task: {
   readonly output: string;
   readonly metric: Metric;
   readonly threshold: number;
+  /** Of the original, from earlier scores of it on the same samples. */
+  readonly remembered?: RememberedAnswers;
   readonly signal: AbortSignal;
   progress(fraction: number): void;
 }): Promise<Scores> {
@@ -76,7 +79,8 @@ export async function scoreModels(task: {
     if (metric.comparedWith === 'labels' && labels === null) {
       throw new ServiceError('metric_not_applicable', `${metric.name} needs labels, and the dataset has none.`);
     }
-    const original = await answer(task.original, feeds);
+    const ask = () => answer(task.original, feeds);
+    const original = await (task.remembered?.of(rows, ask) ?? ask());
     const result = await answer(task.result, feeds);
     for (let row = 0; row < used; row++) {
       const theirs = sampleValues(sampleOf(original, row, batch));

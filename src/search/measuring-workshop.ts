@@ -7,6 +7,7 @@ import { type EvaluatedModel, totalBytes } from '../evaluation/evaluated-model.j
 import { medianLatency, speedup } from '../evaluation/latency/speedup.js';
 import { measureLatency } from '../evaluation/measure-latency.js';
 import { type MeasuredMetric, measureMetric } from '../evaluation/measure-metric.js';
+import { RememberedAnswers } from '../evaluation/remembered-answers.js';
 import { decideRequirements } from '../evaluation/requirements.js';
 import type { Model } from '../onnx/ir/graph.js';
 import type { MadeModel, Measurements } from './candidate.js';
@@ -43,6 +44,7 @@ interface FolderModel extends MadeModel {
 /** Makes candidates and measures them on the selection samples, beside the original. */
 export class MeasuringWorkshop implements Workshop<FolderModel> {
   readonly #started: number;
+  readonly #answers = new RememberedAnswers();
   #count = 0;
   #quality = new WeakMap<object, MeasuredMetric>();
 
@@ -80,6 +82,7 @@ export class MeasuringWorkshop implements Workshop<FolderModel> {
         evaluate,
         threads,
         signal,
+        remembered: this.#answers,
       },
       progress: () => {},
     });
