@@ -72,6 +72,10 @@ export const CandidateReport = z.object({
   bytes: z.int().nullable(),
   metric: z.number().nullable().meta({ description: 'On the selection samples, not those of the report.' }),
   metric_drop: Estimate.nullable(),
+  output_sqnr_db: z.number().nullable().meta({
+    description:
+      'Signal to noise of the scored output against the original, in dB; null when they are equal or it was not scored.',
+  }),
   speedup: z.number().nullable(),
 });
 export type CandidateReport = z.infer<typeof CandidateReport>;

@@ -18,6 +18,8 @@ export interface MeasuredMetric {
   readonly original: SampledEstimate;
   readonly result: SampledEstimate;
   readonly drop: SampledEstimate;
+  /** Energy of the difference of the scored outputs against that of the original's. */
+  readonly noise: number;
   readonly notes: readonly string[];
 }
 
@@ -75,6 +77,7 @@ export async function measureMetric(task: {
       original: own,
       result: metricEstimate(metric, scores.result),
       drop: sameFile(task.original, task.result) ? certain(0, indices.length) : metricDrop(metric, scores),
+      noise: scores.noise,
       notes: [...plan.notes, ...nearChance(metric.name, own, plan.classes)],
     };
   });

@@ -6,12 +6,18 @@ import { fittingFeeds } from '../runtime/feeds.js';
 import type { Session } from '../runtime/session.js';
 import { batches, sampleOf } from './batches.js';
 import type { Metric, MetricOptions, SampleValues } from './metrics/metric.js';
+import { OutputNoise } from './output-noise.js';
 import type { RememberedAnswers } from './remembered-answers.js';
 
 export interface Scores {
   /** One score per evaluation sample, in the same order: they are paired. */
   readonly original: Float64Array;
   readonly result: Float64Array;
+}
+
+export interface ScoredModels extends Scores {
+  /** Energy of the difference of the outputs against that of the original's. */
+  readonly noise: number;
 }
 
 /** Rows of labels read at a time to learn their alphabet. */
@@ -56,7 +62,7 @@ export async function scoreModels(task: {
   readonly remembered?: RememberedAnswers;
   readonly signal: AbortSignal;
   progress(fraction: number): void;
-}): Promise<Scores> {
+}): Promise<ScoredModels> {
   const { metric, samples, indices, batch, output } = task;
   const scores = { original: new Float64Array(indices.length), result: new Float64Array(indices.length) };
   const answer = async (session: Session, feeds: Awaited<ReturnType<Samples['feeds']>>) =>
@@ -71,6 +77,7 @@ export async function scoreModels(task: {
   };
 
   const options = { threshold: task.threshold, alphabet: await alphabetOf(samples, indices, metric) };
+  const noise = new OutputNoise();
   let done = 0;
   for (const { indices: rows, used } of batches(indices, batch)) {
     task.signal.throwIfAborted();
@@ -92,9 +99,10 @@ export async function scoreModels(task: {
         metric.comparedWith === 'original' ? metric.perfect : scoreOne(metric, theirs, against, options),
       );
       keep('result', done + row, scoreOne(metric, own, against, options));
+      noise.add(theirs.values, own.values);
     }
     done += used;
     task.progress(done / indices.length);
   }
-  return scores;
+  return { ...scores, noise: noise.ratio };
 }

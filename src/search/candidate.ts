@@ -20,6 +20,8 @@ export interface Measurements {
   readonly metric: number;
   /** Positive is worse, whatever the metric. */
   readonly drop: Estimate;
+  /** Energy of the difference of the outputs against that of the original's: tells candidates apart that score the same. */
+  readonly noise: number;
   readonly speedup: Estimate;
   /** What the job requires, decided on the selection samples. */
   readonly requirements: readonly RequirementVerdict[];

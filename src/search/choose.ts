@@ -15,18 +15,21 @@ export interface Choice {
   readonly dominatedBy: ReadonlyMap<Measured, Measured>;
 }
 
-/** What is compared, each so that less is better. */
-const costs = ({ made, measured }: Measured): readonly number[] => [
-  made.bytes,
-  measured.drop.value,
-  1 / measured.speedup.value,
+/** Negative when `a` is the better model: by the metric, and where few samples give the same, by how near its outputs are to the original's. */
+const compareQuality = ({ measured: a }: Measured, { measured: b }: Measured): number =>
+  a.drop.value - b.drop.value || a.noise - b.noise;
+
+/** What is compared, each negative when `a` is better. */
+const comparisons = (a: Measured, b: Measured): readonly number[] => [
+  a.made.bytes - b.made.bytes,
+  compareQuality(a, b),
+  b.measured.speedup.value - a.measured.speedup.value,
 ];
 
 /** Whether `a` is no worse in anything and better in something (Pareto). */
 function dominates(a: Measured, b: Measured): boolean {
-  const other = costs(b);
-  const own = costs(a);
-  return own.every((cost, i) => cost <= (other[i] as number)) && own.some((cost, i) => cost < (other[i] as number));
+  const found = comparisons(a, b);
+  return found.every((difference) => difference <= 0) && found.some((difference) => difference < 0);
 }
 
 /** The candidates that no other one dominates. */
@@ -38,6 +41,9 @@ const SAME_SIZE = 0.01;
 /** Speeds within this share too: candidates are timed one after the other, and the machine drifts by more than an interval shows. */
 const SAME_SPEED = 0.02;
 
+/** When speed is what counts, this many times the bytes of the smallest are not too many for a better model. */
+const NEARLY_AS_SMALL = 1.2;
+
 /** Among the best for the objective, as far as measuring can tell them apart, the best in the other one. */
 const BEST: Readonly<Record<Objective, (front: readonly Measured[]) => Measured | null>> = {
   latency(front) {
@@ -48,10 +54,10 @@ const BEST: Readonly<Record<Objective, (front: readonly Measured[]) => Measured 
       value,
     } = fastest?.measured.speedup ?? { ci95: [0, 0], value: 0 };
     const atLeast = Math.min(low, value * (1 - SAME_SPEED));
-    return least(
-      front.filter(({ measured }) => measured.speedup.value >= atLeast),
-      ({ made }) => made.bytes,
-    );
+    const fast = front.filter(({ measured }) => measured.speedup.value >= atLeast);
+    const smallest = least(fast, ({ made }) => made.bytes);
+    const atMost = (smallest?.made.bytes ?? 0) * NEARLY_AS_SMALL;
+    return fast.filter(({ made }) => made.bytes <= atMost).toSorted(compareQuality)[0] ?? null;
   },
   size(front) {
     const smallest = least(front, ({ made }) => made.bytes);

@@ -70,7 +70,7 @@ export class MeasuringWorkshop implements Workshop<FolderModel> {
     return { files, sha256: files.sha256, bytes: totalBytes(files), nodes, samples: taken };
   }
 
-  async score(made: FolderModel): Promise<Pick<Measurements, 'metricName' | 'metric' | 'drop'>> {
+  async score(made: FolderModel): Promise<Pick<Measurements, 'metricName' | 'metric' | 'drop' | 'noise'>> {
     const { original, selection, synthetic, evaluate, threads, signal } = this.options;
     const measured = await measureMetric({
       ...{
@@ -87,7 +87,8 @@ export class MeasuringWorkshop implements Workshop<FolderModel> {
       progress: () => {},
     });
     this.#quality.set(made, measured);
-    return { metricName: measured.metric.name, metric: measured.result.value, drop: measured.drop };
+    const { metric, result, drop, noise } = measured;
+    return { metricName: metric.name, metric: result.value, drop, noise };
   }
 
   async time(made: FolderModel, quality: Awaited<ReturnType<this['score']>>): Promise<Measurements> {

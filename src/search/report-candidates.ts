@@ -32,13 +32,14 @@ export function reportCandidates(
       bytes: made?.bytes ?? null,
       metric: measured?.metric ?? null,
       metric_drop: measured && { value: measured.drop.value, ci95: [...measured.drop.ci95] },
+      output_sqnr_db: measured && measured.noise > 0 ? -10 * Math.log10(measured.noise) : null,
       speedup: measured?.speedup.value ?? null,
     };
   });
   if (chosen) return rows;
   const original: CandidateReport = {
     ...{ scheme: 'original', variant: LAST_RESORT.variant, chosen: true, on_front: true, refused: null },
-    ...{ bytes: null, metric: null, metric_drop: null, speedup: null },
+    ...{ bytes: null, metric: null, metric_drop: null, output_sqnr_db: null, speedup: null },
   };
   return [...rows, original];
 }

@@ -37,6 +37,7 @@ const StoredCandidate = z.object({
       metricName: z.string(),
       metric: z.number(),
       drop: Estimate,
+      noise: z.number(),
       speedup: Estimate,
       requirements: z.array(RequirementVerdict),
     })

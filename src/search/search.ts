@@ -8,7 +8,7 @@ import { boundsSpeed, judge, losesTooMuch } from './judge.js';
 import { nameOf } from './report-candidates.js';
 import type { SearchMemory } from './search-memory.js';
 
-type Quality = Pick<Measurements, 'metricName' | 'metric' | 'drop'>;
+type Quality = Pick<Measurements, 'metricName' | 'metric' | 'drop' | 'noise'>;
 
 /** All that a search does to the world: it makes models and measures them. */
 export interface Workshop<Made extends MadeModel = MadeModel> {

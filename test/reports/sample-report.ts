@@ -67,6 +67,7 @@ export function sampleReport(changes: Partial<Report> = {}): Report {
         bytes: 1,
         metric: 0.99,
         metric_drop: null,
+        output_sqnr_db: 38.5,
         speedup: 0.81,
       },
     ],

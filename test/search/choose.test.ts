@@ -92,6 +92,15 @@ describe('choose', () => {
     );
   });
 
+  test('of those that score the same, the one whose outputs are nearer, unless it is much larger', () => {
+    const int4 = (bytes: number) => candidate('int4', bytes, measurements(1.5, 0, { noise: 0.01 }));
+    const int8 = candidate('int8', 220, measurements(1.5, 0));
+    assert.equal(choose([int4(190), int8], 'latency').chosen, int8);
+    assert.equal(choose([int4(190), int8], 'latency').front.length, 2);
+    const small = int4(120);
+    assert.equal(choose([small, int8], 'latency').chosen, small);
+  });
+
   test('requirements decide where nothing satisfies what nobody required', () => {
     const require = { max_size_ratio: 0.3, strict: false };
     const slowButSmall = candidate('slow but small', 50, measurements(0.7, 0), require);

@@ -26,11 +26,12 @@ export const madeModel = (sha256: string, bytes: number, nodes: readonly NodeRep
 export const measurements = (
   speed: number,
   drop: number,
-  { speedError = 0.02, dropError = 0.002, requirements = [] as Measurements['requirements'] } = {},
+  { speedError = 0.02, dropError = 0.002, noise = 0.001, requirements = [] as Measurements['requirements'] } = {},
 ): Measurements => ({
   metricName: 'top1',
   metric: 0.9 - drop,
   drop: { value: drop, ci95: [drop - dropError, drop + dropError] },
+  noise,
   speedup: { value: speed, ci95: [speed - speedError, speed + speedError] },
   requirements,
 });
