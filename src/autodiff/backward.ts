@@ -1,9 +1,11 @@
 import type { Graph, Node } from '../onnx/ir/graph.js';
+import type { Tensor } from '../onnx/ir/tensor.js';
 import { ServiceError } from '../platform/errors.js';
 import { blockConvolutions } from './blocked-convolution.js';
 import { dependents } from './dependents.js';
 import { ruleFor } from './differentiable.js';
 import { Emitter, type KnownValue } from './emitter.js';
+import type { RuleCall } from './rule.js';
 
 export interface BackwardOptions {
   /** Type and shape of every value of the graph, inputs included. */
@@ -25,8 +27,24 @@ export interface BackwardOptions {
  */
 export function backward(graph: Graph, options: BackwardOptions): Map<string, string> {
   const emit = new Emitter(options.values, graph.initializers);
-  const live = dependents(graph, options.wanted);
-  const contributions = new Map<string, string[]>([...options.seeds].map(([value, seed]) => [value, [seed]]));
+  const { nodes, initializers: constants } = graph;
+  const result = walk({ nodes, constants, emit, seeds: options.seeds, wanted: options.wanted });
+  graph.nodes = blockConvolutions([...graph.nodes, ...emit.nodes], emit, options.block ?? 1);
+  for (const [name, constant] of emit.constants) graph.initializers.set(name, constant);
+  return result;
+}
+
+/** Emits the gradients through some nodes, from the last to the first. */
+function walk(task: {
+  readonly nodes: readonly Node[];
+  readonly constants: ReadonlyMap<string, Tensor>;
+  readonly emit: Emitter;
+  readonly seeds: ReadonlyMap<string, string>;
+  readonly wanted: readonly string[];
+}): Map<string, string> {
+  const { nodes, constants, emit, wanted } = task;
+  const live = dependents(nodes, wanted);
+  const contributions = new Map<string, string[]>([...task.seeds].map(([value, seed]) => [value, [seed]]));
   const gradientOf = (value: string): string | undefined => {
     const terms = contributions.get(value);
     if (!terms || terms.length === 0) return undefined;
@@ -34,8 +52,10 @@ export function backward(graph: Graph, options: BackwardOptions): Map<string, st
     contributions.set(value, [total ?? '']);
     return total;
   };
+  const through: RuleCall['through'] = (inner, seeds, inputs) =>
+    walk({ nodes: inner, constants: emit.constants, emit, seeds, wanted: inputs });
 
-  for (const node of [...graph.nodes].reverse()) {
+  for (const node of [...nodes].reverse()) {
     if (!node.inputs.some((input) => live.has(input))) continue;
     const gradients = node.outputs.map((output) => (output === '' ? undefined : gradientOf(output)));
     const gradient = gradients.find((found) => found !== undefined);
@@ -43,8 +63,8 @@ export function backward(graph: Graph, options: BackwardOptions): Map<string, st
     const needs = (index: number) => live.has(node.inputs[index] ?? '');
     requireRule(
       node,
-      graph.initializers,
-    )({ node, gradient, gradients, emit, needs }).forEach((term, index) => {
+      constants,
+    )({ node, gradient, gradients, emit, needs, through }).forEach((term, index) => {
       const input = node.inputs[index] ?? '';
       if (term === undefined || !needs(index)) return;
       const terms = contributions.get(input);
@@ -53,17 +73,15 @@ export function backward(graph: Graph, options: BackwardOptions): Map<string, st
     });
   }
   const result = new Map<string, string>();
-  for (const value of options.wanted) {
+  for (const value of wanted) {
     const gradient = gradientOf(value);
     if (gradient !== undefined) result.set(value, gradient);
   }
-  graph.nodes = blockConvolutions([...graph.nodes, ...emit.nodes], emit, options.block ?? 1);
-  for (const [name, constant] of emit.constants) graph.initializers.set(name, constant);
   return result;
 }
 
 /** @throws ServiceError unsupported_operator naming the node */
-function requireRule(node: Node, constants: Graph['initializers']) {
+function requireRule(node: Node, constants: ReadonlyMap<string, Tensor>) {
   const found = ruleFor(node, constants);
   if ('rule' in found) return found.rule;
   throw new ServiceError('unsupported_operator', `${found.refused} Nothing before the node can be trained.`, {

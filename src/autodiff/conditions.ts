@@ -49,6 +49,12 @@ const oneScale: Condition = all(constantInputs(1, 2), (node, constants) => {
   return scale && elementCount(scale.dims) === 1 ? undefined : 'with one scale for the whole tensor only';
 });
 
+/** Every sequence of a batch as long as the others, moments first, which is all that ONNX Runtime computes on a CPU. */
+const wholeSequences: Condition = (node) => {
+  if ((node.inputs[4] ?? '') !== '') return 'without sequence_lens only';
+  return intAttribute(node, 'layout', 0) === 0 ? undefined : 'with layout 0 only';
+};
+
 /** Operators whose rule covers a part of what they can do. */
 const CONDITIONS: Readonly<Record<string, Condition>> = {
   Clip: constantInputs(1, 2),
@@ -66,6 +72,9 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
   LpNormalization: (node) => (intAttribute(node, 'p', 2) === 2 ? undefined : 'for p = 2 only'),
   Resize: nearestEnlargement,
   QuantizeLinear: oneScale,
+  LSTM: wholeSequences,
+  GRU: wholeSequences,
+  RNN: wholeSequences,
   ...Object.fromEntries(
     ['Sum', 'Mean', 'Max', 'Min', 'L1', 'L2', 'SumSquare', 'LogSum', 'LogSumExp', 'Prod'].map((kind) => [
       `Reduce${kind}`,

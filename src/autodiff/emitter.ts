@@ -28,7 +28,7 @@ export class Emitter {
 
   /** Dimensions of a forward value, or of an emitted one for which they were stated. */
   dims(value: string): readonly number[] {
-    const known = this.values.get(value) ?? this.forwardConstants.get(value) ?? this.#stated.get(value);
+    const known = this.values.get(value) ?? this.constantOf(value) ?? this.#stated.get(value);
     if (!known) throw new Error(`the shape of ${value} was not recorded`);
     return known.dims;
   }
@@ -39,9 +39,9 @@ export class Emitter {
     return value;
   }
 
-  /** The tensor behind a forward constant, such as the axes of a reduction. */
+  /** The tensor behind a constant, such as the axes of a reduction. */
   constantOf(value: string): Tensor | undefined {
-    return this.forwardConstants.get(value);
+    return this.forwardConstants.get(value) ?? this.constants.get(value);
   }
 
   /** One node with one output. */

@@ -28,7 +28,7 @@ function ancestors(graph: Graph, outputs: readonly string[]): Set<string> {
  * @param graph in the training operator set, constants as initializers
  */
 export function preflight(graph: Graph, trained: readonly string[], outputs: readonly string[]): Trainability[] {
-  const live = dependents(graph, trained);
+  const live = dependents(graph.nodes, trained);
   const scored = ancestors(graph, outputs);
   return graph.nodes.map((node) => {
     const { name, opType: op_type } = node;

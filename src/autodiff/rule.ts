@@ -11,6 +11,15 @@ export interface RuleCall {
   readonly emit: Emitter;
   /** Whether anybody wants the gradient by input `index`: a rule need not make the others. */
   needs(index: number): boolean;
+  /**
+   * Gradients by `wanted` through nodes that the rule itself emitted, with all their shapes stated: for operators that are many others in one.
+   * @param seeds gradients by values that these nodes make
+   */
+  through(
+    nodes: readonly Node[],
+    seeds: ReadonlyMap<string, string>,
+    wanted: readonly string[],
+  ): ReadonlyMap<string, string>;
 }
 
 /** Gradients by the node's inputs, in their order; undefined for those not wanted or not differentiable. */

@@ -51,6 +51,8 @@ const refusals: readonly [string, Graph['nodes'][number]][] = [
   ['the 1-norm', named('LpNormalization', ['p'], 'y', { p: 1 })],
   ['linear resizing', named('Resize', ['p', '', 'b'], 'y', { mode: 'linear' })],
   ['resizing to sizes', named('Resize', ['p', '', '', 'pads'], 'y')],
+  ['sequences of several lengths', named('LSTM', ['p', 'x', 'x', '', 'pads'], 'y')],
+  ['samples before moments', named('GRU', ['p', 'x', 'x'], 'y', { layout: 1 })],
   ['Dropout that may drop', named('Dropout', ['p', '', 'x'], 'y')],
 ];
 for (const [name, last] of refusals) {

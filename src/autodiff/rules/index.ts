@@ -6,6 +6,7 @@ import { matmulRules } from './matmul.js';
 import { normalizationRules } from './normalization.js';
 import { poolingRules } from './pooling.js';
 import { quantizationRules } from './quantization.js';
+import { recurrentRules } from './recurrent.js';
 import { reductionRules } from './reduction.js';
 import { shapeRules } from './shape.js';
 
@@ -17,6 +18,7 @@ export const GRADIENT_RULES: RuleTable = {
   ...convolutionRules,
   ...poolingRules,
   ...normalizationRules,
+  ...recurrentRules,
   ...reductionRules,
   ...shapeRules,
   ...quantizationRules,

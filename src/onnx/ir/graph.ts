@@ -123,6 +123,18 @@ export function stringAttribute(node: Node, name: string, fallback: string): str
   return found?.kind === 'string' ? new TextDecoder().decode(found.value) : fallback;
 }
 
+/** The list of numbers `name`, or undefined when it is absent. */
+export function floatsAttribute(node: Node, name: string): readonly number[] | undefined {
+  const found = node.attributes.get(name);
+  return found?.kind === 'floats' ? found.value : undefined;
+}
+
+/** The list of strings `name`, or undefined when it is absent. */
+export function stringsAttribute(node: Node, name: string): string[] | undefined {
+  const found = node.attributes.get(name);
+  return found?.kind === 'strings' ? found.value.map((each) => new TextDecoder().decode(each)) : undefined;
+}
+
 /** The graphs held by a node's attributes: branches of If, bodies of Loop and Scan. */
 export function subgraphs(node: Node): readonly Graph[] {
   const found: Graph[] = [];
