@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Activations, has16Bits, RangeOverrides } from './activations.js';
 import { ArtifactId } from './ids.js';
+import { RecoverField, recoveryOf } from './recovery.js';
 
 export const SCHEMES = [
   'optimized',
@@ -119,6 +120,10 @@ const QuantizeFields = z.strictObject({
     description:
       'With fp16: inputs and outputs stay FP32, and the model casts them itself; default true. With false they are FP16.',
   }),
+  recover: RecoverField.optional().meta({
+    description:
+      'Quantization-aware distillation: the model before the step teaches its quantized copy on unlabelled training samples. The better of both by a paired test is the result. true takes the defaults.',
+  }),
   objective: z
     .enum(OBJECTIVES)
     .optional()
@@ -204,12 +209,23 @@ function strayFields(step: Fields): { field: string; message: string }[] {
   return [...halves, ...unfusable, ...levels, ...searching, ...own.map(({ field, message }) => ({ field, message }))];
 }
 
+/** Schemes whose integers a recovery can train; auto settles on a scheme by timing first. */
+export const RECOVERABLE_SCHEMES: readonly StepScheme[] = [
+  'int8_static',
+  'int8_dynamic',
+  'int8_weights',
+  'int4_weights',
+];
+
 const SIXTEEN_BITS =
   '16-bit activations run in float on a CPU, so they never pay here: take the scheme int8_static with "only_what_pays": false to get the file all the same';
 
 export const QuantizeStep = QuantizeFields.superRefine((step, context) => {
   for (const { field, message } of strayFields(step))
     context.addIssue({ code: 'custom', path: field.split('/'), message });
+  if (recoveryOf(step) === null || RECOVERABLE_SCHEMES.includes(step.scheme)) return;
+  const message = `only the integers of ${RECOVERABLE_SCHEMES.join(', ')} can be trained`;
+  context.addIssue({ code: 'custom', path: ['recover'], message });
 });
 export type QuantizeStep = z.infer<typeof QuantizeStep>;
 /** A step whose scheme is settled. */

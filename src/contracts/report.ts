@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { DerivationReport } from './derived-student.js';
 import { JobId, Sha256 } from './ids.js';
 import { JobSpec, METRICS } from './job-spec.js';
+import { RECOVERY_OUTCOMES } from './recovery.js';
 
 /** A two-sided 95 % interval [low, high]. */
 export const Interval = z.tuple([z.number(), z.number()]);
@@ -111,6 +112,32 @@ export const DistillationReport = z.object({
 });
 export type DistillationReport = z.infer<typeof DistillationReport>;
 
+/** What a quantized model learnt from the model that it was made of. */
+export const RecoveryReport = z.object({
+  parameters: z.int().meta({ description: 'Trained numbers: integers of weights, biases.' }),
+  frozen: z.int().meta({ description: 'Quantized constants that no gradient reached, which stayed as they were.' }),
+  loss: z.string(),
+  training_samples: z.int(),
+  batch_size: z.int(),
+  epochs: z.int().meta({ description: 'Epochs that were trained.' }),
+  best_epoch: z.int().meta({ description: 'Counted from 0: the one with the lowest held-out loss.' }),
+  stopped: z.enum(['finished', 'patience', 'diverged']),
+  held_out_loss_before: z.number().meta({ description: 'Of plain post-training, by the same kernels and samples.' }),
+  history: z
+    .array(z.object({ epoch: z.int(), loss: z.number(), held_out_loss: z.number() }))
+    .meta({ description: 'The held-out loss is that of the quantized model itself, by the kernels that will run it.' }),
+  metric: z.enum(METRICS),
+  samples: z.int().meta({ description: 'Selection samples that both were compared on.' }),
+  before: z.number().meta({ description: 'Metric of plain post-training quantization.' }),
+  after: z.number(),
+  gain: Estimate.meta({ description: 'Paired on the same samples; positive: the recovered model is better.' }),
+  outcome: z
+    .enum(RECOVERY_OUTCOMES)
+    .meta({ description: 'Whether the interval of the gain leaves zero, and to which side.' }),
+  kept: z.enum(['recovered', 'post_training']),
+});
+export type RecoveryReport = z.infer<typeof RecoveryReport>;
+
 export const StageReport = z.object({
   type: z.enum(['quantize', 'distill', 'evaluate']),
   scheme: z.string().optional(),
@@ -144,6 +171,7 @@ export const StageReport = z.object({
   }),
   distillation: DistillationReport.optional(),
   candidates: z.array(CandidateReport).optional().meta({ description: 'What a search tried.' }),
+  recovery: RecoveryReport.optional(),
   notes: z.array(z.string()),
 });
 export type StageReport = z.infer<typeof StageReport>;

@@ -13,6 +13,9 @@ export const Capabilities = z
     calibration_methods: z.array(z.enum(CALIBRATION_METHODS)),
     bias_corrections: z.array(z.enum(BIAS_CORRECTIONS)),
     activation_types: z.array(z.enum(ACTIVATION_TYPES)),
+    recoverable_schemes: z
+      .array(z.enum(STEP_SCHEMES))
+      .meta({ description: 'Schemes after which the float model can teach its quantized copy.' }),
     metrics: z.array(z.enum(METRICS)),
     quantizable_operators: z.record(z.string(), z.array(z.string())).meta({
       description: 'By scheme, the operators whose numbers can become integers. Whether one pays is decided per node.',

@@ -22,3 +22,20 @@ export function packBits(
   }
   return packed;
 }
+
+/** The integers that `packBits` has packed, `count` of them without the fillings. */
+export function unpackBits(
+  bytes: Uint8Array,
+  bits: 1 | 2 | 4,
+  count: number,
+  rowLength: number = count,
+): Uint8Array<ArrayBuffer> {
+  const perByte = 8 / bits;
+  const mask = 2 ** bits - 1;
+  const rowBytes = Math.ceil(rowLength / perByte);
+  return Uint8Array.from({ length: count }, (_, i) => {
+    const column = i % rowLength;
+    const byte = bytes[Math.floor(i / rowLength) * rowBytes + Math.floor(column / perByte)] as number;
+    return (byte >> (bits * (column % perByte))) & mask;
+  });
+}

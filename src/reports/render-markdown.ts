@@ -4,6 +4,7 @@ import { headline } from './headline.js';
 import { code, escapeText, fence, section, table } from './markdown.js';
 import { nodeLines } from './node-lines.js';
 import { bytes, estimate, milliseconds, number, plural } from './numbers.js';
+import { recoveryLines } from './recovery-lines.js';
 import { intervalInWords, reasonInWords } from './requirement-words.js';
 
 const requirementRow =
@@ -57,6 +58,7 @@ const stageLines = (stage: StageReport): string[] => [
       : ` Calibrated by ${code(stage.calibration.method)} on ${plural(stage.calibration.samples, 'sample')}, ${plural(stage.calibration.tensors, 'tensor')}.`),
   '',
   ...distillationLines(stage),
+  ...recoveryLines(stage.recovery),
   ...table(
     ['ranges', 'outputs against FP32, dB', 'kept'],
     (stage.calibration?.presets ?? []).map(({ name, output_sqnr_db, chosen }) => [

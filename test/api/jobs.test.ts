@@ -189,6 +189,16 @@ test('a distill step has every default, waits in its own queue, and keeps its st
   assert.match(plan.body.actions[0], /train a mlp of 4 with loss kd for up to 30 epochs/);
 });
 
+test('a recovery has every default written out, and takes training samples of its own', async () => {
+  const steps = [{ ...quantize('int4_weights'), recover: true }];
+  const { body } = await post(spec({ dataset, steps }), '/v1/jobs?dry_run=true').expect(200);
+  const { recover } = body.spec.steps[0];
+  assert.equal(recover.epochs, 6);
+  assert.equal(recover.samples, 4096);
+  assert.ok(body.splits.training.samples > 0);
+  assert.match(body.actions[0], /let the model before it teach the result for up to 6 epochs/);
+});
+
 const REFUSED: readonly (readonly [string, () => Promise<object> | object, number, string, string])[] = [
   ['an unknown key', () => spec({ sede: 1 }), 422, 'invalid_request', '/sede'],
   ['a value out of range', () => spec({ timeout_seconds: 0 }), 422, 'invalid_request', '/timeout_seconds'],
@@ -291,6 +301,27 @@ const REFUSED: readonly (readonly [string, () => Promise<object> | object, numbe
     422,
     'invalid_request',
     '/steps/0/loss/temperature',
+  ],
+  [
+    'no dataset to recover on',
+    () => ({ model, steps: [{ ...quantize('int4_weights'), recover: true }] }),
+    422,
+    'dataset_required',
+    '/dataset',
+  ],
+  [
+    'a recovery of a scheme without integers',
+    () => ({ model, dataset, steps: [{ ...quantize('fp16_weights'), recover: { epochs: 2 } }] }),
+    422,
+    'invalid_request',
+    '/steps/0/recover',
+  ],
+  [
+    'a misspelt option of a recovery',
+    () => ({ model, dataset, steps: [{ ...quantize('int4_weights'), recover: { epoch: 2 } }] }),
+    422,
+    'invalid_request',
+    '/steps/0/recover/epoch',
   ],
   ['an unknown output', () => spec({ evaluate: { output: 'z' } }), 422, 'invalid_request', '/evaluate/output'],
   [

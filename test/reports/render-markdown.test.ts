@@ -132,6 +132,36 @@ describe('renderMarkdown', () => {
     assert.match(markdown, /224 selection samples the teacher made the student better; the distilled student was kept/);
   });
 
+  it('tells what a recovery won back', () => {
+    const [stage] = sampleReport().stages;
+    assert.ok(stage);
+    const recovery: StageReport['recovery'] = {
+      parameters: 271258,
+      frozen: 0,
+      loss: 'kd',
+      training_samples: 4096,
+      batch_size: 64,
+      epochs: 6,
+      best_epoch: 5,
+      stopped: 'finished',
+      held_out_loss_before: 0.49,
+      history: Array.from({ length: 6 }, (_, epoch) => ({ epoch, loss: 0.1, held_out_loss: 0.5 - 0.08 * epoch })),
+      metric: 'top1',
+      samples: 500,
+      before: 0.842,
+      after: 0.922,
+      gain: { value: 0.08, ci95: [0.058, 0.106] },
+      outcome: 'gain',
+      kept: 'recovered',
+    };
+    const markdown = renderMarkdown(sampleReport({ stages: [{ ...stage, recovery }] }));
+    assert.match(markdown, /271258 integers and biases, trained for 6 epochs \(finished\) on 4096 samples; epoch 6/);
+    assert.match(markdown, /from 0.49 to 0.1/);
+    assert.deepEqual(row(markdown, 'without recovery').at(-1), '0.842');
+    assert.deepEqual(row(markdown, 'recovered').at(-1), '0.922');
+    assert.match(markdown, /500 selection samples .* made the quantized model better; the recovered model was kept/);
+  });
+
   it('tells of every step, node, candidate, note and of the machine', () => {
     const markdown = renderMarkdown(sampleReport());
     for (const text of [

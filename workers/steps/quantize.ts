@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { recoveryOf } from '../../src/contracts/recovery.js';
 import type { StageReport } from '../../src/contracts/report.js';
 import type { Model } from '../../src/onnx/ir/graph.js';
 import { readModel } from '../../src/onnx/serde/read-model.js';
@@ -8,6 +9,7 @@ import { certificateFiles } from './certificate-file.js';
 import { conclude, type Made } from './conclude.js';
 import { peakMemoryBytes } from './peak-memory.js';
 import { type SettledRecipe, settleRecipe } from './recipe.js';
+import { recover } from './recover.js';
 import type { StepContext } from './step.js';
 import { openTaskSamples, type TaskSamples } from './task-samples.js';
 import { copyModelFiles, totalBytes, writeModelFiles } from './written-model.js';
@@ -16,9 +18,11 @@ import { copyModelFiles, totalBytes, writeModelFiles } from './written-model.js'
 const QUANTIZED = 0.6;
 /** Fraction of that which a search takes; then the winner is made once more, for the result. */
 const SEARCHED = 0.8;
+/** Fraction of the making that quantization takes when a training follows. */
+const QUANTIZED_BEFORE_RECOVERY = 0.2;
 
 type MadeModel = Pick<Made, 'model' | 'cleaned' | 'nodes'> &
-  Pick<StageReport, 'passes' | 'calibration' | 'integer_nodes' | 'float_nodes' | 'executed' | 'notes'>;
+  Pick<StageReport, 'passes' | 'calibration' | 'integer_nodes' | 'float_nodes' | 'executed' | 'recovery' | 'notes'>;
 
 /** Carries a recipe out; the last resort of a search is the input, byte for byte. */
 async function make(
@@ -26,11 +30,12 @@ async function make(
   data: TaskSamples,
   model: Model,
   { recipe, instructionSets }: SettledRecipe,
-  progress: (phase: string, fraction: number) => void,
+  progress: (phase: string, fraction: number, metrics?: Readonly<Record<string, number>>) => void,
 ): Promise<MadeModel> {
   const { task, scratch, signal } = context;
   const { step } = recipe;
   if (!step) return { model: await copyModelFiles(task.input, scratch), cleaned: null, nodes: [], notes: [] };
+  const recovery = recoveryOf(step);
   const quantized = await carryOut(
     { ...recipe, step },
     {
@@ -43,16 +48,23 @@ async function make(
       threads: task.threads,
       scratch,
       signal,
-      progress,
+      progress: (phase, fraction) => progress(phase, recovery ? fraction * QUANTIZED_BEFORE_RECOVERY : fraction),
     },
   );
+  const recovered = recovery
+    ? await recover(context, data, quantized.model, recovery, (fraction, metrics) =>
+        progress('recover', QUANTIZED_BEFORE_RECOVERY + (1 - QUANTIZED_BEFORE_RECOVERY) * fraction, metrics),
+      )
+    : { model: quantized.model, notes: [] };
   // Measured beside the result, to tell what the clean-up gave; nothing else is made of it.
   // Cleaned up, a student that took the original's place is no longer the original.
   const replaced = task.stages.some(({ type }) => type === 'distill');
   const cleaned = task.last && !replaced && step.scheme !== 'optimized' ? quantized.cleaned : null;
   return {
     ...quantized,
-    model: await writeModelFiles(quantized.model, scratch),
+    ...recovered,
+    model: await writeModelFiles(recovered.model, scratch),
+    notes: [...quantized.notes, ...recovered.notes],
     cleaned: cleaned && (await writeModelFiles(cleaned, join(scratch, 'cleaned'))),
   };
 }
@@ -69,8 +81,8 @@ export async function quantizeStep(context: StepContext): Promise<EngineResult> 
   const input = await readModel(task.input);
   const settled = await settleRecipe(context, data, step, input, until * SEARCHED);
   const from = step.scheme === 'auto' && !task.plan ? until * SEARCHED : 0;
-  const { model, cleaned, nodes, ...stage } = await make(context, data, input, settled, (phase, fraction) =>
-    context.progress(phase, from + fraction * (until - from)),
+  const { model, cleaned, nodes, ...stage } = await make(context, data, input, settled, (phase, fraction, metrics) =>
+    context.progress(phase, from + fraction * (until - from), metrics),
   );
   const report: StageReport = {
     type: 'quantize',

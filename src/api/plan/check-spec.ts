@@ -1,6 +1,7 @@
 import type { DistillLoss } from '../../contracts/distill-step.js';
 import { type JobSpec, modelsOf } from '../../contracts/job-spec.js';
 import { measuresRanges } from '../../contracts/quantize-step.js';
+import { recoveryOf } from '../../contracts/recovery.js';
 import { type DatasetMatch, matchDataset } from '../../datasets/admission/match.js';
 import { ServiceError } from '../../platform/errors.js';
 import type { Queries } from '../../storage/database.js';
@@ -86,6 +87,15 @@ const readsLabels = (loss: DistillLoss) =>
 /** Training needs samples, and some losses need labels. */
 function checkDistillation({ steps }: JobSpec, match: DatasetMatch | null): void {
   steps.forEach((step, index) => {
+    if (step.type === 'quantize' && match === null && recoveryOf(step) !== null) {
+      const message = 'A recovery trains the quantized model on samples: name a dataset.';
+      throw new ServiceError('dataset_required', message, {
+        errors: [
+          { pointer: '/dataset', code: 'dataset_required', message },
+          { pointer: `/steps/${index}/recover`, code: 'dataset_required', message: 'This needs a dataset.' },
+        ],
+      });
+    }
     if (step.type !== 'distill') return;
     const pointer = `/steps/${index}`;
     if (match === null) {

@@ -3,6 +3,7 @@ import type { DistillStep } from '../../contracts/distill-step.js';
 import type { Step } from '../../contracts/job-spec.js';
 import type { JobPlan } from '../../contracts/plan.js';
 import type { QuantizeStep } from '../../contracts/quantize-step.js';
+import { recoveryOf } from '../../contracts/recovery.js';
 import { planMetric } from '../../evaluation/plan-metric.js';
 import type { CheckedSpec } from './check-spec.js';
 import { plannedSplits } from './plan-splits.js';
@@ -38,7 +39,11 @@ function cutOf({ width, target, drop_layers, samples }: FromTeacher): string {
 
 /** What a step does, in words. */
 function actionOf(step: Step): string {
-  if (step.type === 'quantize') return SCHEME_ACTIONS[step.scheme];
+  if (step.type === 'quantize') {
+    const recovery = recoveryOf(step);
+    if (recovery === null) return SCHEME_ACTIONS[step.scheme];
+    return `${SCHEME_ACTIONS[step.scheme]}; then let the model before it teach the result for up to ${recovery.epochs} epochs of at most ${recovery.samples} samples, and keep the better`;
+  }
   const { student, training, loss } = step;
   const cut = 'from_teacher' in student;
   const made = cut ? `${cutOf(student.from_teacher)}; ` : '';

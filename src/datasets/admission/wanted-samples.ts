@@ -1,4 +1,5 @@
 import type { JobSpec } from '../../contracts/job-spec.js';
+import { recoveryOf } from '../../contracts/recovery.js';
 import { calibrationSamples } from './calibration-samples.js';
 import type { WantedSamples } from './splits.js';
 
@@ -7,7 +8,7 @@ export function wantedSamples({ steps, evaluate }: JobSpec): WantedSamples {
   return {
     calibration: calibrationSamples({ steps }),
     evaluation: evaluate.samples,
-    training: steps.some(({ type }) => type === 'distill'),
+    training: steps.some((step) => step.type === 'distill' || recoveryOf(step) !== null),
   };
 }
 

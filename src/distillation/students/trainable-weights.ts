@@ -23,13 +23,9 @@ const WEIGHT_INPUTS: Readonly<Record<string, readonly number[]>> = {
 };
 
 /**
- * The weights of a student that training changes: float32 constants where an operator takes its weights, numbers without a shape
- * left out, since exporters write fixed factors so.
- * @param graph in the training operator set, constants as initializers
- * @throws ServiceError unsupported_operator with the first node through which their gradients cannot flow, unsupported_dtype when
- *   there is nothing to train
+ * Float32 constants where an operator takes its weights, numbers without a shape left out, since exporters write fixed factors so.
  */
-export function trainableWeights(graph: Graph, output: string): string[] {
+export function weightConstants(graph: Graph): string[] {
   const isWeight = (name: string) => {
     const tensor = graph.initializers.get(name);
     return tensor?.dtype === 'float32' && tensor.dims.length > 0;
@@ -37,7 +33,17 @@ export function trainableWeights(graph: Graph, output: string): string[] {
   const used = graph.nodes.flatMap(({ domain, opType, inputs }) =>
     (domain === '' ? (WEIGHT_INPUTS[opType] ?? []) : []).map((index) => inputs[index] ?? ''),
   );
-  const weights = [...new Set(used)].filter(isWeight);
+  return [...new Set(used)].filter(isWeight);
+}
+
+/**
+ * The weights of a student that training changes.
+ * @param graph in the training operator set, constants as initializers
+ * @throws ServiceError unsupported_operator with the first node through which their gradients cannot flow, unsupported_dtype when
+ *   there is nothing to train
+ */
+export function trainableWeights(graph: Graph, output: string): string[] {
+  const weights = weightConstants(graph);
   const refused = preflight(graph, weights, [output]).find(({ status }) => status === 'refused');
   if (refused) {
     throw new ServiceError('unsupported_operator', `${refused.reason} The weights before it cannot be trained.`, {

@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import { Training } from '../contracts/distill-step.js';
+import type { MetricName } from '../contracts/job-spec.js';
+import type { Recovery } from '../contracts/recovery.js';
+import type { Samples } from '../datasets/samples.js';
+import type { CheckpointStore } from '../distillation/checkpoint-schedule.js';
+import { TARGETS } from '../distillation/program.js';
+import { teacherOutputs } from '../distillation/teacher-outputs.js';
+import { type TrainedStudent, trainStudent } from '../distillation/train-student.js';
+import { floatsOf } from '../distillation/training-state.js';
+import type { Model } from '../onnx/ir/graph.js';
+import { ServiceError } from '../platform/errors.js';
+import { derivedSeed, seededRandom, shuffled } from '../platform/random.js';
+import { type ExternalFile, withSession } from '../runtime/session.js';
+import { kernelLoss, withBatchLoss } from './kernel-loss.js';
+import { recoveryLoss, suitableLoss } from './recovery-loss.js';
+import { type TrainingForm, trainingForm } from './training-form.js';
+
+export interface RecoverOptions {
+  /** The result of post-training quantization. It is left as it is. */
+  readonly quantized: Model;
+  /** The float model that it was made of. */
+  readonly teacher: { readonly path: string; readonly external: readonly ExternalFile[] };
+  readonly recovery: Recovery;
+  /** The scored output, which both share by name. */
+  readonly output: string;
+  readonly metric: MetricName;
+  readonly samples: Samples;
+  readonly training: readonly number[];
+  readonly selection: readonly number[];
+  readonly checkpoints: CheckpointStore;
+  readonly threads: number;
+  readonly seed: number;
+  readonly scratch: string;
+  readonly signal: AbortSignal;
+  /** @param fraction of the whole work, from 0 to 1 */
+  progress(fraction: number, metrics: Readonly<Record<string, number>>): void;
+  now(): number;
+}
+
+export interface Recovered extends Omit<TrainedStudent, 'weights'>, Pick<TrainingForm, 'frozen'> {
+  readonly model: Model;
+  readonly loss: string;
+  readonly batchSize: number;
+  readonly samples: number;
+  /** Loss of the model before the recovery on the selection samples, by its own kernels, as those of `history`. */
+  readonly lossBefore: number;
+}
+
+/** Fraction of the work after which the teacher has answered. */
+const TAUGHT = 0.1;
+
+/**
+ * Quantization-aware distillation: the float model teaches its own quantized copy. Gradients go straight through the rounding of weights
+ * and activations, scales stay as they are. After each epoch the quantized model itself is scored on the selection samples, by the
+ * kernels that will run it, and the best epoch is kept. The result is the same graph with other integers and biases.
+ * @throws ServiceError unsupported_operator, dataset_too_small, dataset_mismatch, training_diverged, model_load_failed, model_run_failed
+ */
+export async function recoverModel(options: RecoverOptions): Promise<Recovered> {
+  const { quantized, recovery, samples, selection, output, signal, threads, seed, scratch } = options;
+  const { loss: spec = suitableLoss(options.metric) } = recovery;
+  const indices = shuffled(options.training, seededRandom(derivedSeed(seed, 'recovery'))).slice(0, recovery.samples);
+  if (indices.length === 0 || selection.length < 2)
+    throw new ServiceError('dataset_too_small', 'A recovery needs samples to train on, and two to compare on.');
+  const form = trainingForm(quantized, output);
+  const loss = recoveryLoss(spec, quantized.graph, output);
+  const batchSize = samples.batch ?? Math.min(recovery.batch_size, indices.length);
+  const teacher = await withSession(options.teacher.path, { threads, external: options.teacher.external }, (session) =>
+    teacherOutputs({
+      ...{ teacher: session, output, samples, indices: [...indices, ...selection], batch: batchSize, signal },
+      path: join(scratch, 'recovery-teacher.raw'),
+      progress: (fraction) => options.progress(fraction * TAUGHT, {}),
+    }),
+  );
+  const inputs = (rows: readonly number[]) => samples.feeds(rows);
+  const answers = (rows: readonly number[]) => teacher.rows(rows);
+  try {
+    const sample = await answers(Array.from({ length: batchSize }, () => indices[0] ?? 0));
+    return await withBatchLoss(loss, sample, async (batchLoss) => {
+      const score = (model: Model) =>
+        kernelLoss(model, {
+          ...{ output, indices: selection, batchSize, batchLoss, inputs, teacher: answers, threads, scratch, signal },
+        });
+      const lossBefore = await score(quantized);
+      const { weights, ...trained } = await trainStudent({
+        ...{ student: form.model, trained: form.trained, output, loss, teacherDims: sample.dims, batchSize },
+        training: trainingOf(recovery),
+        indices,
+        heldOut: selection,
+        inputs,
+        targets: async (rows) => new Map([[TARGETS.teacher, await answers(rows)]]),
+        heldOutScore: (latents) =>
+          score(form.quantized(new Map([...latents].map(([name, tensor]) => [name, floatsOf(tensor)])))),
+        run: 'recovery',
+        checkpoints: options.checkpoints,
+        ...{ threads, seed, signal },
+        progress: (fraction, metrics) => options.progress(TAUGHT + (1 - TAUGHT) * fraction, metrics),
+        now: options.now,
+      });
+      return {
+        ...trained,
+        ...{ model: form.quantized(weights), frozen: form.frozen, loss: spec.kind, batchSize, lossBefore },
+        samples: indices.length,
+      };
+    });
+  } finally {
+    await teacher.close();
+  }
+}
+
+/** Adam without decay: a latent that counts steps of a grid has no reason to be near 0. */
+const trainingOf = ({ epochs, batch_size, learning_rate, patience }: Recovery): Training =>
+  Training.parse({
+    ...{ epochs, batch_size, patience, schedule: 'cosine' },
+    optimizer: { kind: 'adamw', learning_rate, weight_decay: 0 },
+  });

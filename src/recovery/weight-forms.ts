@@ -1,0 +1,171 @@
+import { intAttribute, node as makeNode, type Node } from '../onnx/ir/graph.js';
+import { numbers } from '../onnx/ir/numbers.js';
+import { elementCount, floats, int64s, type Tensor, tensor } from '../onnx/ir/tensor.js';
+import { packBits, unpackBits } from '../quantization/pack-bits.js';
+import { bitPlanes } from './bit-planes.js';
+import { type Integers, integerType, usedRange } from './packed-integers.js';
+import { safeOrder, withSafePairs } from './safe-pairs.js';
+import type { StoredWeight, WeightForm } from './stored-weight.js';
+import type { TrainingGraph } from './training-graph.js';
+
+const outputOf = (node: Node): string => node.outputs[0] ?? '';
+
+/**
+ * A constant of one integer an element as a stored weight, all but what becomes of it.
+ * @param reader the node that multiplies by it
+ */
+function plainWeight(constant: string, graph: TrainingGraph, reader?: Node) {
+  const stored = graph.editor.constant(constant);
+  const type = integerType(stored?.dtype);
+  if (!stored || !type || elementCount(stored.dims) === 0) return undefined;
+  const { dims } = stored;
+  const integers = type.read(stored);
+  const order = safeOrder(stored, reader, graph);
+  return {
+    ...{ constants: [constant], dims, integers, range: usedRange(integers, type.range) },
+    store: (changed: Integers) => [type.write(dims, order ? withSafePairs(changed, dims, order) : changed)],
+  };
+}
+
+/** Cast of integers to float; what is only subtracted afterwards are zero points. */
+const cast: WeightForm = (node, graph) => {
+  if (node.opType !== 'Cast') return undefined;
+  const weight = plainWeight(node.inputs[0] ?? '', graph);
+  const uses = graph.editor.uses(outputOf(node));
+  if (!weight || uses.length === 0 || uses.every((use) => use.node.opType === 'Sub' && use.index === 1))
+    return undefined;
+  return {
+    ...weight,
+    replaces: [node],
+    restore: (rounded) => [makeNode('Identity', [rounded], [outputOf(node)])],
+  };
+};
+
+/** Parameters per channel as a shape that broadcasts against the weight. */
+function broadcast(parameters: Tensor, rank: number, axis: number): Tensor {
+  const values = numbers(parameters);
+  if (values.length === 1) return floats(values, []);
+  return floats(
+    values,
+    Array.from({ length: rank }, (_, i) => (i === (axis < 0 ? axis + rank : axis) ? values.length : 1)),
+  );
+}
+
+/** (integers − zero point) · scale by DequantizeLinear, one scale for all or one per channel. */
+const dequantize: WeightForm = (node, graph) => {
+  const { editor } = graph;
+  if (node.opType !== 'DequantizeLinear' || intAttribute(node, 'block_size', 0) !== 0) return undefined;
+  const [constant = '', scaleName = '', zeroName = ''] = node.inputs;
+  const weight = plainWeight(constant, graph, editor.soleConsumer(outputOf(node)));
+  const scale = editor.constant(scaleName);
+  if (!weight || scale?.dtype !== 'float32') return undefined;
+  const zero = editor.constant(zeroName);
+  const zeroPoints = integerType(zero?.dtype)?.read(zero as Tensor);
+  const axis = intAttribute(node, 'axis', 1);
+  const rank = weight.dims.length;
+  return {
+    ...weight,
+    replaces: [node],
+    restore(rounded) {
+      const scales = graph.constant(`${constant}_scale`, broadcast(scale, rank, axis));
+      const output = outputOf(node);
+      if (!zeroPoints?.some((point) => point !== 0)) return [makeNode('Mul', [rounded, scales], [output])];
+      const points = floats(zeroPoints, zero?.dims);
+      const zeros = graph.constant(`${constant}_zero_point`, broadcast(points, rank, axis));
+      return [
+        makeNode('Sub', [rounded, zeros], [`${output}/centred`]),
+        makeNode('Mul', [`${output}/centred`, scales], [output]),
+      ];
+    },
+  };
+};
+
+/** x · W by com.microsoft MatMulNBits: integers [N, blocks of K, block size] in 2 or 4 bits, one scale and zero point per block. */
+const product: WeightForm = (node, graph) => {
+  const { editor } = graph;
+  if (node.opType !== 'MatMulNBits' || node.domain !== 'com.microsoft') return undefined;
+  const [x = '', constant = '', scaleName = '', zeroName = '', order = '', bias = ''] = node.inputs;
+  const [stored, scale, zero] = [constant, scaleName, zeroName].map((name) => editor.constant(name));
+  const [bits, block] = [intAttribute(node, 'bits', 4), intAttribute(node, 'block_size', 32)];
+  const [k, n] = [intAttribute(node, 'K', 1), intAttribute(node, 'N', 1)];
+  if (stored?.dtype !== 'uint8' || scale?.dtype !== 'float32' || order !== '' || bias !== '') return undefined;
+  if ((zeroName !== '' && zero?.dtype !== 'uint8') || (bits !== 2 && bits !== 4)) return undefined;
+  const blocks = Math.ceil(k / block);
+  const dims = [n, blocks, block];
+  const zeroPoints = zero
+    ? unpackBits(zero.bytes, bits, n * blocks, blocks)
+    : new Float32Array(n * blocks).fill(2 ** (bits - 1));
+  const integers = Float32Array.from(unpackBits(stored.bytes, bits, elementCount(dims), block));
+  return {
+    ...{ constants: [constant], dims, integers, range: [0, 2 ** bits - 1], replaces: [node] },
+    restore(rounded) {
+      const output = outputOf(node);
+      const value = (part: string) => `${output}/${part}`;
+      const constantOf = (part: string, held: Tensor) => graph.constant(`${constant}_${part}`, held);
+      const perBlock = (part: string, held: ArrayLike<number>) => constantOf(part, floats(held, [n, blocks, 1]));
+      return [
+        makeNode('Sub', [rounded, perBlock('zero_point', zeroPoints)], [value('centred')]),
+        makeNode('Mul', [value('centred'), perBlock('scale', numbers(scale))], [value('scaled')]),
+        makeNode('Reshape', [value('scaled'), constantOf('rows', int64s([n, blocks * block]))], [value('rows')]),
+        makeNode(
+          'Slice',
+          [value('rows'), ...[0, k, 1].map((at, i) => constantOf(['start', 'end', 'axis'][i] ?? '', int64s([at])))],
+          [value('filled')],
+        ),
+        makeNode('Transpose', [value('filled')], [value('weights')], { attributes: { perm: [1, 0] } }),
+        makeNode('MatMul', [x, value('weights')], [output]),
+      ];
+    },
+    store: (changed) => [tensor('uint8', stored.dims, packBits(Uint8Array.from(changed), bits, block))],
+  };
+};
+
+/** The only node that reads a value, when it is of this operator. */
+function sole(value: string, opType: string, { editor }: TrainingGraph): Node | undefined {
+  const reader = editor.soleConsumer(value);
+  return reader?.opType === opType ? reader : undefined;
+}
+
+const otherInput = ({ inputs }: Node, input: string): string => inputs.find((each) => each !== input) ?? '';
+
+/**
+ * float(MatMulInteger(x̂, W)) · (scale of x · scales of W) of an x that DynamicQuantizeLinear rounds: x̂ is dequantized before the product
+ * instead of after it.
+ */
+const dynamicProduct: WeightForm = (node, graph) => {
+  const { editor } = graph;
+  const [x = '', constant = '', xZero = '', zeroName = ''] = node.inputs;
+  const quantizer = editor.producer(x);
+  if (node.opType !== 'MatMulInteger' || quantizer?.opType !== 'DynamicQuantizeLinear') return undefined;
+  const [, scaleOfX = ''] = quantizer.outputs;
+  const toFloat = sole(outputOf(node), 'Cast', graph);
+  const scaled = toFloat && sole(outputOf(toFloat), 'Mul', graph);
+  if (!scaled) return undefined;
+  const factor = editor.producer(otherInput(scaled, outputOf(toFloat)));
+  if (factor?.opType !== 'Mul' || sole(outputOf(factor), 'Mul', graph) !== scaled) return undefined;
+  const weight = plainWeight(constant, graph, node);
+  const scale = editor.constant(otherInput(factor, scaleOfX));
+  const zero = editor.constant(zeroName);
+  if (!weight || scale?.dtype !== 'float32' || zero?.bytes.some((byte) => byte !== 0)) return undefined;
+  const output = outputOf(scaled);
+  return {
+    ...weight,
+    replaces: [node, toFloat, factor, scaled],
+    restore: (rounded) => [
+      makeNode('DequantizeLinear', [x, scaleOfX, xZero], [`${output}/x`]),
+      makeNode('MatMul', [`${output}/x`, rounded], [`${output}/product`]),
+      makeNode('Mul', [`${output}/product`, graph.constant(`${constant}_scale`, scale)], [output]),
+    ],
+  };
+};
+
+const FORMS: readonly WeightForm[] = [bitPlanes, cast, dequantize, product, dynamicProduct];
+
+/** The stored weight whose integers a node reads; undefined for every other node. */
+export function storedWeight(node: Node, graph: TrainingGraph): StoredWeight | undefined {
+  for (const form of FORMS) {
+    const found = form(node, graph);
+    if (found) return found;
+  }
+  return undefined;
+}

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { Recovery } from '../../src/contracts/recovery.js';
+import type { CheckpointStore } from '../../src/distillation/checkpoint-schedule.js';
+import { type Model, node } from '../../src/onnx/ir/graph.js';
+import { elements, floats, tensor } from '../../src/onnx/ir/tensor.js';
+import { encodeModel } from '../../src/onnx/serde/encode-model.js';
+import { ServiceError } from '../../src/platform/errors.js';
+import { seededRandom } from '../../src/platform/random.js';
+import { type RecoverOptions, recoverModel } from '../../src/recovery/recover-model.js';
+import { network } from '../distillation/networks.js';
+import { AVX2, quantize } from '../quantization/fixtures.js';
+import { convolutions, pictures, range, scratch } from './fixture.js';
+
+const SAMPLES = pictures(160);
+const TRAINING = range(0, 128);
+const SELECTION = range(128, 160);
+
+const memory = (): CheckpointStore => {
+  const saved = new Map<string, Uint8Array>();
+  return {
+    load: async (run) => saved.get(run) ?? null,
+    save: async (run, bytes) => {
+      saved.set(run, Uint8Array.from(bytes));
+    },
+  };
+};
+
+describe('recovering a quantized model', () => {
+  let quantized: Model;
+  const path = join(scratch, 'teacher.onnx');
+
+  const options = (recovery: object = {}, changes: Partial<RecoverOptions> = {}): RecoverOptions => ({
+    quantized,
+    teacher: { path, external: [] },
+    recovery: Recovery.parse({ epochs: 5, batch_size: 16, ...recovery }),
+    output: 'y',
+    metric: 'agreement',
+    samples: SAMPLES,
+    training: TRAINING,
+    selection: SELECTION,
+    checkpoints: memory(),
+    threads: 1,
+    seed: 0,
+    scratch,
+    signal: new AbortController().signal,
+    progress: () => {},
+    now: () => 0,
+    ...changes,
+  });
+
+  before(async () => {
+    await writeFile(path, encodeModel(convolutions()));
+    const made = await quantize(
+      convolutions(),
+      { scheme: 'int4_weights', only_what_pays: false, weights: { bits: 4, method: 'rtn', symmetric: true } },
+      SAMPLES,
+      { count: 16, cpu: { instructionSets: AVX2 } },
+    );
+    quantized = made.model;
+  });
+
+  test('brings the outputs of the integer kernels nearer to those of the float model', async () => {
+    const fractions: number[] = [];
+    const stronger = { epochs: 8, learning_rate: 0.05 };
+    const recovered = await recoverModel(options(stronger, { progress: (fraction) => fractions.push(fraction) }));
+    assert.equal(recovered.loss, 'kd');
+    assert.equal(recovered.history.length, 8);
+    assert.equal(recovered.samples, 128);
+    assert.equal(recovered.frozen.count, 0);
+    const best = recovered.history[recovered.bestEpoch]?.heldOut ?? Number.NaN;
+    assert.ok(best < 0.7 * recovered.lossBefore, `held-out loss ${recovered.lossBefore} → ${best}`);
+    assert.ok(recovered.history.every(({ heldOut }) => heldOut >= best));
+    assert.deepEqual(recovered.model.graph.nodes, quantized.graph.nodes);
+    assert.deepEqual(
+      fractions,
+      fractions.toSorted((a, b) => a - b),
+    );
+    assert.ok(Math.abs((fractions.at(-1) ?? 0) - 1) < 1e-9);
+  });
+
+  test('stopped anywhere and started again, it gives the same bytes', async () => {
+    const bytesOf = async (changes: Partial<RecoverOptions>) =>
+      Buffer.from(encodeModel((await recoverModel(options({ epochs: 2 }, changes))).model));
+    const whole = await bytesOf({});
+    const checkpoints = memory();
+    // A clock that runs so fast that every step is due for a checkpoint.
+    let time = 0;
+    const now = () => (time += 20_000);
+    const draw = seededRandom(9);
+    for (let attempts = 1; ; attempts++) {
+      const abort = new AbortController();
+      let left = 1 + Math.floor(draw() * 9);
+      const progress = (_: number, { step }: Readonly<Record<string, number>>) => {
+        if (step !== undefined && --left === 0) abort.abort(new Error('stopped'));
+      };
+      const bytes = await bytesOf({ checkpoints, now, signal: abort.signal, progress }).catch((error: Error) => {
+        assert.equal(error.message, 'stopped');
+        return null;
+      });
+      if (bytes === null) continue;
+      assert.ok(attempts > 2, `${attempts} attempts`);
+      assert.ok(bytes.equals(whole));
+      return;
+    }
+  });
+
+  test('numbers that are no classes are matched by their squares', async () => {
+    const recovered = await recoverModel(options({ epochs: 1 }, { metric: 'cosine' }));
+    assert.equal(recovered.loss, 'mse');
+  });
+
+  test('probabilities are compared as the logits that they came from', async () => {
+    const withSoftmax = (model: Model): Model => ({
+      ...model,
+      graph: {
+        ...model.graph,
+        nodes: [...model.graph.nodes, node('Softmax', ['y'], ['p'], { name: 'softmax', attributes: { axis: -1 } })],
+        outputs: [{ name: 'p', type: { kind: 'tensor', dtype: 'float32', shape: ['N', 5] } }],
+      },
+    });
+    const teacher = join(scratch, 'probabilities.onnx');
+    await writeFile(teacher, encodeModel(withSoftmax(convolutions())));
+    const logits = await recoverModel(options({ epochs: 1 }));
+    const changes = { quantized: withSoftmax(quantized), teacher: { path: teacher, external: [] }, output: 'p' };
+    const probabilities = await recoverModel(options({ epochs: 1 }, changes));
+    const [a, b] = [logits.lossBefore, probabilities.lossBefore];
+    assert.ok(Math.abs(a - b) < 1e-3 * a, `${a} and ${b}`);
+    const [first, second] = [logits, probabilities].map(({ history }) => history[0]?.loss ?? Number.NaN) as [
+      number,
+      number,
+    ];
+    assert.ok(Math.abs(first - second) < 0.02 * first, `${first} and ${second}`);
+  });
+
+  /** A product, a node without gradient, and a product behind it. */
+  const interrupted = (behind: boolean): Model => {
+    const random = seededRandom(3);
+    const matrix = (dims: readonly [number, number]) =>
+      tensor(
+        'int8',
+        dims,
+        Int8Array.from({ length: dims[0] * dims[1] }, () => Math.floor(200 * random()) - 100),
+      );
+    const restored = (name: string) => [
+      node('Cast', [`${name}_int8`], [`${name}_cast`], { name: `${name}_Cast`, attributes: { to: 1 } }),
+      node('Mul', [`${name}_cast`, 'scale'], [name], { name: `${name}_Mul` }),
+    ];
+    const nodes = [
+      node('Flatten', ['x'], ['f'], { name: 'flatten' }),
+      ...restored('w1'),
+      node('MatMul', ['f', 'w1'], ['m'], { name: 'product' }),
+      node('Round', ['m'], [behind ? 'r' : 'y'], { name: 'rounding' }),
+      ...(behind ? [...restored('w2'), node('MatMul', ['r', 'w2'], ['y'], { name: 'behind' })] : []),
+    ];
+    const scale = floats([0.05], [1]);
+    const initializers = { w1_int8: matrix([36, 5]), ...(behind && { w2_int8: matrix([5, 5]) }), scale };
+    return network(nodes, initializers, ['N', 1, 6, 6], ['N', 5]);
+  };
+
+  test('what lies before a node without gradient stays as it is, and the node is named', async () => {
+    const model = interrupted(true);
+    const { frozen, ...recovered } = await recoverModel(options({ epochs: 1 }, { quantized: model }));
+    assert.equal(frozen.count, 1);
+    assert.equal(frozen.by?.name, 'rounding');
+    const { initializers } = recovered.model.graph;
+    assert.deepEqual(initializers.get('w1_int8'), model.graph.initializers.get('w1_int8'));
+    assert.equal(recovered.parameters, 25);
+    assert.equal(elements(initializers.get('w2_int8') ?? floats([]), 'int8').length, 25);
+  });
+
+  test('refuses a model none of whose weights a gradient reaches, with the node', async () => {
+    await assert.rejects(
+      recoverModel(options({}, { quantized: interrupted(false) })),
+      (error) =>
+        error instanceof ServiceError &&
+        error.code === 'unsupported_operator' &&
+        error.context.node?.name === 'rounding' &&
+        /Round/.test(error.detail),
+    );
+  });
+
+  test('refuses too few samples to train and compare on', async () => {
+    const tooSmall = (error: unknown) => error instanceof ServiceError && error.code === 'dataset_too_small';
+    await assert.rejects(recoverModel(options({}, { training: [] })), tooSmall);
+    await assert.rejects(recoverModel(options({}, { selection: [128] })), tooSmall);
+  });
+});

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { QuantizeStep } from '../../src/contracts/quantize-step.js';
+import type { Model } from '../../src/onnx/ir/graph.js';
+import { elements, floats, type Tensor } from '../../src/onnx/ir/tensor.js';
+import { convSumOrder, isExactOnEveryCpu } from '../../src/onnx/saturation.js';
+import { encodeModel } from '../../src/onnx/serde/encode-model.js';
+import { trainingForm } from '../../src/recovery/training-form.js';
+import { withSession } from '../../src/runtime/session.js';
+import { AVX2, quantize } from '../quantization/fixtures.js';
+import { convolutions, pictures, range, relativeDifference } from './fixture.js';
+
+const SAMPLES = pictures(24);
+/** What a quantized model gives by the kernels of ONNX Runtime, and what a training graph gives in float. */
+async function outputs(model: Model, kernels: boolean): Promise<Tensor> {
+  const options = kernels ? {} : { extra: { 'session.disable_quant_qdq': '1' } };
+  return withSession(encodeModel(model), { threads: 1, ...options }, async (session) => {
+    const y = (await session.run(await SAMPLES.feeds(range(0, 24)), ['y'])).get('y');
+    return y ?? assert.fail('no output');
+  });
+}
+
+/** Schemes, the latents of weights that they must offer, and how far float arithmetic may be from their kernels. */
+const cases: readonly {
+  readonly step: Partial<QuantizeStep> & Pick<QuantizeStep, 'scheme'>;
+  readonly trained: readonly string[];
+  /** A few roundings to the other side, of 255 steps each; what MatMulNBits rounds inside of its kernel is not imitated. */
+  readonly tolerance: number;
+}[] = [
+  { step: { scheme: 'int8_static' }, trained: ['w1', 'w2', 'w3', 'w4', 'b1', 'b4'], tolerance: 0.02 },
+  { step: { scheme: 'int8_dynamic' }, trained: ['w2', 'w3', 'b4'], tolerance: 0.02 },
+  { step: { scheme: 'int8_weights' }, trained: ['w2', 'w3', 'b1'], tolerance: 0.02 },
+  { step: { scheme: 'int4_weights' }, trained: ['w2', 'w3', 'b1'], tolerance: 0.02 },
+  {
+    step: { scheme: 'int4_weights', weights: { bits: 4, method: 'rtn', symmetric: true } },
+    trained: ['w2', 'w3'],
+    tolerance: 0.02,
+  },
+  ...([2, 3] as const).map((bits) => ({
+    step: { scheme: 'int4_weights' as const, weights: { bits, method: 'rtn' as const, symmetric: bits === 2 } },
+    trained: ['w2', 'w3', 'b1'],
+    tolerance: 0.03,
+  })),
+];
+
+describe('a quantized model as a training graph', () => {
+  for (const { step, trained, tolerance } of cases) {
+    const name = JSON.stringify(step);
+    const made = quantize(convolutions(), { only_what_pays: false, ...step }, SAMPLES, {
+      count: 16,
+      cpu: { instructionSets: AVX2 },
+    });
+
+    test(`${name}: gives in float what the integer kernels give`, async () => {
+      const { model } = await made;
+      const form = trainingForm(model, 'y');
+      for (const weight of trained)
+        assert.ok(
+          form.trained.some((latent) => latent.startsWith(`recovery/${weight}`)),
+          `${weight} of ${form.trained}`,
+        );
+      const difference = relativeDifference(await outputs(model, true), await outputs(form.model, false));
+      assert.ok(difference < tolerance, `relative difference ${difference}`);
+    });
+
+    test(`${name}: latents as they begin give the same file`, async () => {
+      const { model } = await made;
+      const form = trainingForm(model, 'y');
+      assert.deepEqual(encodeModel(form.quantized(startOf(form))), encodeModel(model));
+    });
+
+    test(`${name}: trained latents change integers and biases, and nothing else`, async () => {
+      const { model } = await made;
+      const form = trainingForm(model, 'y');
+      const moved = new Map(
+        [...startOf(form)].map(([latent, values]) => [latent, values.map((v, i) => v + (i % 5) - 2)]),
+      );
+      const changed = form.quantized(moved);
+      assert.deepEqual(changed.graph.nodes, model.graph.nodes);
+      assert.deepEqual([...changed.graph.initializers.keys()], [...model.graph.initializers.keys()]);
+      const different: string[] = [];
+      for (const [constant, { dtype, dims, bytes }] of changed.graph.initializers) {
+        const before = model.graph.initializers.get(constant);
+        assert.deepEqual([dtype, dims], [before?.dtype, before?.dims], constant);
+        if (!before || Buffer.compare(bytes, before.bytes) !== 0) different.push(constant);
+      }
+      // Integers of 3 bits lie in two constants.
+      assert.ok(different.length >= form.trained.length, `${different}`);
+      assert.ok(
+        different.every((constant) => !/scale|zero/.test(constant)),
+        `${different}`,
+      );
+      const [expected, actual] = [await outputs(form.model, false), await outputs(changed, true)];
+      assert.ok(relativeDifference(expected, actual) > 0.05, 'the change is seen in the outputs');
+      const trainedModel = withLatents(form.model, moved);
+      const difference = relativeDifference(await outputs(trainedModel, false), actual);
+      assert.ok(difference < tolerance, `relative difference ${difference} after training`);
+    });
+  }
+
+  test('integers that no CPU saturates stay so, whatever training wants', async () => {
+    const { model } = await quantize(convolutions(), { scheme: 'int8_static', only_what_pays: false }, SAMPLES, {
+      count: 16,
+      cpu: { instructionSets: AVX2 },
+    });
+    const form = trainingForm(model, 'y');
+    const large = new Map([...startOf(form)].map(([latent, values]) => [latent, values.map((v) => v + 60)]));
+    const weight = form.quantized(large).graph.initializers.get('w2_int8') ?? assert.fail('w2 is not stored');
+    assert.ok(isExactOnEveryCpu(weight, convSumOrder(4)));
+    assert.ok(elements(weight, 'int8').every((integer) => Math.abs(integer) <= 127));
+  });
+});
+
+const startOf = ({ model, trained }: ReturnType<typeof trainingForm>) =>
+  new Map(
+    trained.map((latent): [string, Float32Array] => {
+      const start = model.graph.initializers.get(latent) ?? assert.fail(`no ${latent}`);
+      return [latent, Float32Array.from(elements(start, 'float32'))];
+    }),
+  );
+
+function withLatents(model: Model, latents: ReadonlyMap<string, Float32Array>): Model {
+  const initializers = new Map(model.graph.initializers);
+  for (const [name, values] of latents) initializers.set(name, floats(values, initializers.get(name)?.dims));
+  return { ...model, graph: { ...model.graph, initializers } };
+}
