@@ -9,6 +9,8 @@ export interface ChannelGroup {
   readonly slots: readonly Slot[];
   /** The units that may be removed, in order. */
   readonly free: readonly number[];
+  /** All of its units, in order. */
+  readonly units: readonly number[];
   /** How many units there are. */
   readonly size: number;
   /** Whether these are channels of pictures or sequences, made by convolutions: block sizes of the CPU's kernels matter there. */
@@ -66,6 +68,7 @@ export function channelGroups(graph: Graph, units: AxisUnits): ChannelGroup[] {
       layers: nodes.map((node) => node.name || (node.outputs[0] ?? '')),
       slots,
       free: lone ? [] : free,
+      units: [...all],
       size: all.size,
       convolutional: nodes.some(({ opType }) => opType === 'Conv' || opType === 'ConvTranspose'),
       reason: lone ?? (free.length === 0 ? (first ?? null) : null),

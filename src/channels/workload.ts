@@ -1,7 +1,5 @@
 import type { Graph } from '../onnx/ir/graph.js';
 import { BITS, elementCount } from '../onnx/ir/tensor.js';
-import type { AxisUnits } from './axis-units.js';
-import { slicedDims } from './slice-model.js';
 
 /** How large a network is, before or after units are removed. */
 export interface NetworkSize {
@@ -15,9 +13,12 @@ export interface NetworkSize {
 
 const FLOATS: ReadonlySet<string> = new Set(['float16', 'bfloat16', 'float32', 'float64']);
 
-/** Counts what `sliceModel` would leave, without making it. */
-export function networkSize(graph: Graph, units: AxisUnits, removed: ReadonlySet<number> = new Set()): NetworkSize {
-  const dims = (value = '') => slicedDims(units, value, removed);
+/**
+ * Counts a network whose values have other shapes than its constants say, as when channels are cut out.
+ * @param shape of a value or constant
+ */
+export function networkSize(graph: Graph, shape: (value: string) => readonly number[]): NetworkSize {
+  const dims = (value = '') => shape(value);
   let [parameters, bytes, operations] = [0, 0, 0];
   for (const [name, { dtype }] of graph.initializers) {
     const count = elementCount(dims(name));

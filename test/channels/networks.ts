@@ -178,6 +178,18 @@ export const CUT_NETWORKS: Readonly<Record<string, CutNetwork>> = {
       node('Add', ['b1', 'product'], ['y']),
     ],
   ),
+  'a Reshape by sizes of its own input': between(
+    [
+      node('Shape', ['h'], ['sizes']),
+      node('Slice', ['sizes', 'zero', 'two'], ['outer']),
+      node('Concat', ['outer', 'rest'], ['shape'], { attributes: { axis: 0 } }),
+      node('Reshape', ['h', 'shape'], ['rows']),
+      node('Reshape', ['rows', 'picture'], ['r']),
+    ],
+    'r',
+    4,
+    { zero: int64s([0]), two: int64s([2]), rest: int64s([-1]), picture: int64s([-1, 4, 6, 6]) },
+  ),
   'channels that move to the end': network(
     image,
     [

@@ -6,6 +6,7 @@ import {
   type CouplingRule,
   type CouplingTable,
   type GraphFacts,
+  positiveAxis,
   slot,
   together,
 } from '../coupling.js';
@@ -30,27 +31,53 @@ const reshape: CouplingRule = ({ inputs: [x = '', shape = ''], outputs: [y = '']
 
 const flatten: CouplingRule = ({ inputs: [x = ''], outputs: [y = ''] }, facts) => reshaped(facts, x, y);
 
-/** Which entries of a shape vector anybody looks at; null for all of them. */
-function entriesRead(node: Node, facts: GraphFacts, rank: number): number[] | null {
-  const [vector = ''] = node.outputs;
+/** Operators that only put numbers of shapes together. */
+const REARRANGE_SIZES: ReadonlySet<string> = new Set([
+  'Cast',
+  'Concat',
+  'Gather',
+  'Identity',
+  'Slice',
+  'Squeeze',
+  'Unsqueeze',
+]);
+
+/** Whether sizes of x go nowhere but into shapes that x itself is given: those are written anew when x is cut. */
+function onlyReshapes(sizes: string, x: string, facts: GraphFacts): boolean {
+  return facts
+    .readers(sizes)
+    .every((reader) =>
+      reader.opType === 'Reshape'
+        ? reader.inputs[0] === x
+        : REARRANGE_SIZES.has(reader.opType) && reader.outputs.every((output) => onlyReshapes(output, x, facts)),
+    );
+}
+
+/** Which entries of x's shape vector anybody computes with; null for all of them. */
+function entriesRead(vector: string, x: string, facts: GraphFacts, rank: number): number[] | null {
   const entries: number[] = [];
   for (const reader of facts.readers(vector)) {
-    if (reader.opType === 'Cast') {
-      const behind = entriesRead(reader, facts, rank);
-      if (behind === null) return null;
-      entries.push(...behind);
+    if (
+      reader.opType === 'Reshape'
+        ? reader.inputs[0] === x
+        : reader.outputs.every((output) => REARRANGE_SIZES.has(reader.opType) && onlyReshapes(output, x, facts))
+    )
       continue;
-    }
-    const picked = facts.constant(reader.inputs[1] ?? '');
-    if (reader.opType === 'Gather' && picked) {
-      entries.push(...integers(picked).map((entry) => (entry < 0 ? entry + rank : entry)));
-      continue;
-    }
-    const bounds = reader.opType === 'Slice' ? sliceBounds(reader.inputs, facts, 1)?.get(0) : undefined;
-    if (bounds?.step !== 1) return null;
-    for (let entry = bounds.start; entry < bounds.end; entry++) entries.push(entry);
+    const found = entriesOf(reader, x, facts, rank);
+    if (found === null) return null;
+    entries.push(...found);
   }
   return entries;
+}
+
+/** Which entries of x's shape vector one reader of it takes. */
+function entriesOf(reader: Node, x: string, facts: GraphFacts, rank: number): number[] | null {
+  if (reader.opType === 'Cast') return entriesRead(reader.outputs[0] ?? '', x, facts, rank);
+  const picked = facts.constant(reader.inputs[1] ?? '');
+  if (reader.opType === 'Gather' && picked) return integers(picked).map((entry) => positiveAxis(entry, rank));
+  const bounds = reader.opType === 'Slice' ? sliceBounds(reader.inputs, facts, 1)?.get(0) : undefined;
+  if (bounds?.step !== 1) return null;
+  return Array.from({ length: bounds.end - bounds.start }, (_, i) => bounds.start + i);
 }
 
 /** Shape: an axis whose size goes into a computation stays whole. */
@@ -58,7 +85,7 @@ const shapeOf: CouplingRule = (node, facts) => {
   const [x = ''] = node.inputs;
   const rank = facts.dims(x).length;
   const whole = intAttribute(node, 'start', 0) === 0 && !node.attributes.has('end');
-  const read = whole ? entriesRead(node, facts, rank) : null;
+  const read = whole ? entriesRead(node.outputs[0] ?? '', x, facts, rank) : null;
   const unread = allAxes(facts, [x]).filter(({ axis }) => read !== null && !read.includes(axis));
   return { loose: [...unread, ...allAxes(facts, node.outputs)] };
 };

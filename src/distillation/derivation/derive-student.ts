@@ -1,16 +1,19 @@
+import type { AxisUnits } from '../../channels/axis-units.js';
 import { type ChannelGroup, channelGroups } from '../../channels/channel-groups.js';
 import { channelUnits } from '../../channels/channel-units.js';
 import { weightImportance } from '../../channels/importance.js';
 import { withoutBlocks } from '../../channels/residual-blocks.js';
-import { sliceModel } from '../../channels/slice-model.js';
+import { slicedDims, sliceModel } from '../../channels/slice-model.js';
 import { networkSize } from '../../channels/workload.js';
 import type { DerivationReport, FromTeacher } from '../../contracts/derived-student.js';
 import type { Samples } from '../../datasets/samples.js';
 import type { Model } from '../../onnx/ir/graph.js';
 import { ServiceError } from '../../platform/errors.js';
 import { derivedSeed, seededRandom, shuffled } from '../../platform/random.js';
+import { channelOrder, type OrderOptions } from './channel-order.js';
 import { dropBlocks } from './drop-blocks.js';
-import { type CutNetwork, fitWidth, type WidthPlan, widthPlan } from './fit-width.js';
+import { type CutNetwork, type CutPlan, fitWidth, type RankedGroup, widthPlan } from './fit-width.js';
+import { withGram } from './normal-equations.js';
 import { solveStudent } from './solve-student.js';
 import { teacherNetwork } from './teacher-network.js';
 
@@ -70,35 +73,58 @@ export async function deriveStudent(teacherModel: Model, options: DerivationOpti
   );
   signal.throwIfAborted();
 
-  const whole = networkSize(teacher.model.graph, channelUnits(teacher.model.graph, teacher.shapes));
+  const whole = networkSize(teacher.model.graph, (value) => teacher.shapes.get(value) ?? []);
   const units = channelUnits(reduced.graph, shapesOf(reduced, teacher.shapes));
   const groups = channelGroups(reduced.graph, units);
   const network: CutNetwork = {
+    graph: reduced.graph,
     units,
-    groups: groups.map((group) => ({ ...group, importance: weightImportance(reduced.graph, units, group) })),
+    groups: await rankedGroups(reduced, units, groups, work),
   };
-  const plan = await choosePlan(network, reduced, teacher.model, whole, work);
+  const removed = await choosePlan(network, reduced, teacher.model, whole, work);
   options.progress(CHOSEN);
 
-  const sliced = sliceModel(reduced, units, plan.removed);
+  const sliced = sliceModel(reduced, units, removed);
   const solved = await solveStudent(sliced, {
-    ...{ ...work, teacher, units, removed: plan.removed },
+    ...{ ...work, teacher, units, removed },
     progress: (fraction) => options.progress(CHOSEN + (1 - CHOSEN) * fraction),
   });
-  const size = networkSize(reduced.graph, units, plan.removed);
+  const size = networkSize(reduced.graph, (value) => slicedDims(units, value, removed));
   const left = solved.layers.filter(({ kept }) => kept === 'sliced').length;
   return {
     student: solved.model,
     sliced,
     report: {
-      width: plan.width,
+      width: keptShare(groups, removed),
       parameters: { teacher: whole.parameters, student: size.parameters },
       operations: { teacher: whole.operations, student: size.operations },
-      groups: groups.map((group) => describeGroup(group, plan)),
+      groups: groups.map((group) => describeGroup(group, removed)),
       dropped: dropped.map(({ block, change }) => ({ block: block.name, change })),
       solved: { samples: indices.length, layers: solved.layers.length - left, left },
     },
   };
+}
+
+/** What each channel is worth: by what it explains of the others, or where that cannot be seen by its weights. */
+async function rankedGroups(
+  model: Model,
+  units: AxisUnits,
+  groups: readonly ChannelGroup[],
+  options: OrderOptions,
+): Promise<RankedGroup[]> {
+  const ranked: RankedGroup[] = [];
+  await withGram(options.threads, async (gram) => {
+    for (const group of groups) {
+      const found = await channelOrder(model, units, group, gram, options);
+      const importance = found
+        ? new Map(found.order.map((channel, place) => [group.units[channel] ?? -1, group.size - place]))
+        : weightImportance(model.graph, units, group);
+      // Of what cannot be seen each unit is taken to be worth the same.
+      const even = group.units.map((_, place) => 1 - (place + 1) / group.size);
+      ranked.push({ ...group, importance, unexplained: found?.unexplained ?? even });
+    }
+  });
+  return ranked;
 }
 
 const shapesOf = ({ graph }: Model, shapes: ReadonlyMap<string, readonly number[]>) => {
@@ -110,7 +136,14 @@ const shapesOf = ({ graph }: Model, shapes: ReadonlyMap<string, readonly number[
   return new Map(named.flatMap((name) => (shapes.has(name) ? [[name, shapes.get(name) ?? []] as const] : [])));
 };
 
-const describeGroup = ({ layers, size, free, reason }: ChannelGroup, { removed }: WidthPlan) => ({
+/** Share of the channels that is left where some could go. */
+function keptShare(groups: readonly ChannelGroup[], removed: CutPlan): number {
+  const cuttable = groups.filter(({ free }) => free.length > 0);
+  const all = cuttable.reduce((sum, { size }) => sum + size, 0);
+  return all === 0 ? 1 : 1 - removed.size / all;
+}
+
+const describeGroup = ({ layers, size, free, reason }: ChannelGroup, removed: CutPlan) => ({
   layers: [...layers],
   channels: size,
   kept: size - free.filter((unit) => removed.has(unit)).length,
@@ -123,15 +156,15 @@ async function choosePlan(
   teacher: Model,
   whole: ReturnType<typeof networkSize>,
   { spec, latencyRatio }: DerivationOptions,
-): Promise<WidthPlan> {
+): Promise<CutPlan> {
   const { target, width } = spec;
   if (target === undefined) return widthPlan(network, width ?? 1);
-  const size = ({ removed }: WidthPlan) => networkSize(reduced.graph, network.units, removed);
+  const size = (removed: CutPlan) => networkSize(reduced.graph, (value) => slicedDims(network.units, value, removed));
   if ('size_ratio' in target)
-    return fitWidth(network, target.size_ratio, async (plan) => size(plan).bytes / whole.bytes);
-  if ('operations_ratio' in target)
-    return fitWidth(network, target.operations_ratio, async (plan) => size(plan).operations / whole.operations);
-  return fitWidth(network, target.latency_ratio, (plan) =>
-    latencyRatio(teacher, sliceModel(reduced, network.units, plan.removed)),
+    return fitWidth(network, target.size_ratio, 'bytes', async (plan) => size(plan).bytes / whole.bytes);
+  const operations = async (plan: CutPlan) => size(plan).operations / whole.operations;
+  if ('operations_ratio' in target) return fitWidth(network, target.operations_ratio, 'operations', operations);
+  return fitWidth(network, target.latency_ratio, 'operations', (plan) =>
+    latencyRatio(teacher, sliceModel(reduced, network.units, plan)),
   );
 }

@@ -1,63 +1,70 @@
 import type { AxisUnits } from '../../channels/axis-units.js';
 import type { ChannelGroup } from '../../channels/channel-groups.js';
 import { keptCount, leastImportant } from '../../channels/choose-channels.js';
+import { cutShapes } from '../../channels/cut-shapes.js';
+import { shrinkPath } from '../../channels/shrink-path.js';
+import { networkSize } from '../../channels/workload.js';
+import type { Graph } from '../../onnx/ir/graph.js';
 import { ServiceError } from '../../platform/errors.js';
 
-/** A network whose channels can be cut, and what each of them weighs. */
+/** A group of channels with what each is worth, and the share of all that is lost when only the best k stay: [k − 1]. */
+export interface RankedGroup extends ChannelGroup {
+  readonly importance: ReadonlyMap<number, number>;
+  readonly unexplained: readonly number[];
+}
+
+/** A network whose channels can be cut. */
 export interface CutNetwork {
+  readonly graph: Graph;
   readonly units: AxisUnits;
-  readonly groups: readonly (ChannelGroup & { readonly importance: ReadonlyMap<number, number> })[];
+  readonly groups: readonly RankedGroup[];
 }
 
-/** The units that go at a width. */
-export interface WidthPlan {
-  readonly width: number;
-  readonly removed: ReadonlySet<number>;
-}
+/** The units that go. */
+export type CutPlan = ReadonlySet<number>;
 
-/** Widths that a target is looked for among: finer steps change single channels of common layers. */
-const STEPS = 64;
+const planOf = ({ groups }: CutNetwork, kept: (group: RankedGroup, place: number) => number): CutPlan =>
+  new Set(groups.flatMap((group, place) => leastImportant(group, kept(group, place), group.importance)));
 
-/** Every group keeps this share of its channels, those that weigh most. */
-export const widthPlan = ({ groups }: CutNetwork, width: number): WidthPlan => ({
-  width,
-  removed: new Set(groups.flatMap((group) => leastImportant(group, keptCount(group, width), group.importance))),
-});
+/** Every group keeps this share of its channels, those that are worth most. */
+export const widthPlan = (network: CutNetwork, width: number): CutPlan =>
+  planOf(network, (group) => keptCount(group, width));
 
 /**
- * The widest plan whose ratio is at most `target`, by bisection: a narrower network is taken to have no larger ratio.
+ * The least cut whose ratio is at most `target`, by bisection along ever narrower networks, which lose most where they lose least by
+ * it: a narrower network is taken to have no larger ratio.
+ * @param saves what a step along the way is meant to save
  * @param ratio of a plan to the teacher, in (0, 1]
  * @throws ServiceError invalid_request when even the narrowest is too large
  */
 export async function fitWidth(
   network: CutNetwork,
   target: number,
-  ratio: (plan: WidthPlan) => Promise<number>,
-): Promise<WidthPlan> {
-  const plans: WidthPlan[] = [];
-  for (let step = 1; step <= STEPS; step++) {
-    const plan = widthPlan(network, step / STEPS);
-    // Of widths that keep the same channels the last is as good as any.
-    if (plans.at(-1)?.removed.size === plan.removed.size) plans.pop();
-    plans.push(plan);
-  }
-  let [fits, low, high] = [-1, 0, plans.length - 1];
+  saves: 'bytes' | 'operations',
+  ratio: (plan: CutPlan) => Promise<number>,
+): Promise<CutPlan> {
+  const { graph, units, groups } = network;
+  const shapes = cutShapes(graph, units, groups);
+  const path = shrinkPath(
+    groups.map((group) => ({ group, unexplained: group.unexplained })),
+    (kept) => networkSize(graph, shapes(kept))[saves],
+  );
+  const planAt = (step: number) => planOf(network, (group, place) => path[step]?.[place] ?? group.size);
+  let [fits, low, high] = [-1, 0, path.length - 1];
   let smallest = 1;
   while (low <= high) {
     const middle = Math.floor((low + high) / 2);
-    const plan = plans[middle] as WidthPlan;
-    const found = await ratio(plan);
-    if (middle === 0) smallest = found;
-    if (found <= target) [fits, low] = [middle, middle + 1];
-    else high = middle - 1;
+    const found = await ratio(planAt(middle));
+    smallest = Math.min(smallest, found);
+    if (found <= target) [fits, high] = [middle, middle - 1];
+    else low = middle + 1;
   }
-  const plan = plans[fits];
-  if (plan) return plan;
+  if (fits >= 0) return planAt(fits);
   throw new ServiceError(
     'invalid_request',
     `The teacher cannot be cut to a ratio of ${target}: its narrowest student has ${smallest.toFixed(3)}.`,
     {
-      hint: 'Ask for a larger ratio, drop layers too, or take a template. GET the report of a milder job to see which layers stay whole.',
+      hint: 'Ask for a larger ratio, drop layers too, or take a template. The report of a milder job says which layers stay whole.',
     },
   );
 }
