@@ -110,17 +110,17 @@ export const Training = z.strictObject({
 });
 export type Training = z.infer<typeof Training>;
 
-export const TEMPLATE_NAMES = ['mlp', 'cnn', 'depthwise_cnn'] as const;
+export const TEMPLATE_NAMES = ['mlp', 'cnn', 'depthwise_cnn', 'transformer'] as const;
+export type TemplateName = (typeof TEMPLATE_NAMES)[number];
 export const MAX_TEMPLATE_LAYERS = 32;
 
 /** A network of ours. */
 export const Template = z.strictObject({
   template: z.enum(TEMPLATE_NAMES),
-  widths: z
-    .array(z.int().min(1).max(8192))
-    .min(1)
-    .max(MAX_TEMPLATE_LAYERS)
-    .meta({ description: 'Of the hidden layers (mlp), or channels of the stages (cnn, depthwise_cnn).' }),
+  widths: z.array(z.int().min(1).max(8192)).min(1).max(MAX_TEMPLATE_LAYERS).meta({
+    description:
+      'Of the hidden layers (mlp), channels of the stages (cnn, depthwise_cnn), or of the blocks, all equal (transformer).',
+  }),
 });
 
 /** What is trained: a network of ours, fitted to the teacher's input and output, one that was uploaded, or a part of the teacher. */

@@ -62,6 +62,21 @@ export class NetworkBuilder {
     return this.op('Gemm', name, [x, weights, this.uniform(`${name}.bias`, [outputs], inputs)], { transB: 1 });
   }
 
+  /** y = x · W + b on the last axis of x. */
+  linear(name: string, x: string, inputs: number, outputs: number): string {
+    const product = this.op('MatMul', `${name}.product`, [
+      x,
+      this.uniform(`${name}.weight`, [inputs, outputs], inputs),
+    ]);
+    return this.op('Add', name, [product, this.uniform(`${name}.bias`, [outputs], inputs)]);
+  }
+
+  /** Over the last axis. */
+  layerNormalization(name: string, x: string, width: number): string {
+    const operands = [x, this.filled(`${name}.weight`, width, 1), this.filled(`${name}.bias`, width, 0)];
+    return this.op('LayerNormalization', name, operands);
+  }
+
   /** A square convolution over [N, inputs, H, W] that keeps H and W at stride 1. */
   convolution(
     name: string,

@@ -1,6 +1,8 @@
+import type { TemplateName } from '../contracts/distill-step.js';
 import type { Model } from '../onnx/ir/graph.js';
 import { ServiceError } from '../platform/errors.js';
 import { NetworkBuilder } from './network-builder.js';
+import { transformerBody } from './transformer.js';
 
 /** What a template is fitted to: one float input [N, …dims], one output [N, classes]. */
 export interface TemplateSignature {
@@ -9,7 +11,7 @@ export interface TemplateSignature {
   readonly classes: number;
 }
 
-/** @param widths of the hidden layers (mlp), or channels of the stages (cnn, depthwise_cnn) */
+/** @param widths of the hidden layers (mlp), or channels of the stages (cnn, depthwise_cnn), or width of the blocks (transformer) */
 type Template = (
   signature: TemplateSignature,
   widths: readonly number[],
@@ -95,4 +97,24 @@ const depthwiseCnn: Template = ({ input, output, classes }, widths, random, most
   return net.model(input, net.dense('logits', flat, channels, classes), output, classes);
 };
 
-export const TEMPLATES = { mlp, cnn, depthwise_cnn: depthwiseCnn } as const satisfies Record<string, Template>;
+/** Tokens of pictures or sequences, blocks of attention, a dense layer on their mean. */
+const transformer: Template = ({ input, output, classes }, widths, random, mostParameters) => {
+  const net = new NetworkBuilder(random, mostParameters);
+  const pooled = transformerBody(net, input, widths);
+  return net.model(input, net.dense('logits', pooled, widths[0] ?? 1, classes), output, classes);
+};
+
+/** Ranks that one sample of a template's input may have; any where none are named. */
+export const TEMPLATE_INPUTS: Readonly<
+  Record<TemplateName, { readonly ranks: readonly number[]; readonly words: string } | null>
+> = {
+  mlp: null,
+  cnn: { ranks: [3], words: 'pictures [channels, height, width]' },
+  depthwise_cnn: { ranks: [3], words: 'pictures [channels, height, width]' },
+  transformer: { ranks: [2, 3], words: 'pictures [channels, height, width] or sequences [steps, features]' },
+};
+
+export const TEMPLATES = { mlp, cnn, depthwise_cnn: depthwiseCnn, transformer } as const satisfies Record<
+  TemplateName,
+  Template
+>;

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { prepareStudent } from '../../src/distillation/students/prepare-student.js';
 import { trainableWeights } from '../../src/distillation/students/trainable-weights.js';
 import { node } from '../../src/onnx/ir/graph.js';
-import { elementCount, floats, int64s, scalar } from '../../src/onnx/ir/tensor.js';
+import { elementCount, floats, int64s, integers, scalar } from '../../src/onnx/ir/tensor.js';
 import { encodeModel } from '../../src/onnx/serde/encode-model.js';
 import { ServiceError } from '../../src/platform/errors.js';
 import { seededRandom } from '../../src/platform/random.js';
@@ -24,6 +24,18 @@ const templates = {
     widths: [4, 8, 8],
     // Stem, two blocks of a depthwise and a pointwise layer, each with scale and shift, and the last layer.
     parameters: 3 * 4 * 9 + 8 + (4 * 9 + 8 + 4 * 8 + 16) + (8 * 9 + 16 + 8 * 8 + 16) + 8 * 5 + 5,
+  },
+  transformer: {
+    widths: [16, 16],
+    // Patches of 2x2, 16 positions, and in each block: two normalizations, attention, a hidden layer of 64.
+    parameters:
+      16 * 12 +
+      16 +
+      16 * 16 +
+      2 * (2 * 32 + (16 * 48 + 48 + 16 * 16 + 16) + (16 * 64 + 64 + 64 * 16 + 16)) +
+      32 +
+      16 * 5 +
+      5,
   },
 } as const;
 
@@ -47,6 +59,24 @@ describe('template students', () => {
       assert.notDeepEqual(encodeModel(make(1)), encodeModel(make(2)));
     });
   }
+});
+
+test('a transformer takes sequences too, and one width for all its blocks', async () => {
+  const sequence = { input: { name: 'x', dims: [7, 3] }, output: 'y', classes: 2 };
+  const model = TEMPLATES.transformer(sequence, [64], seededRandom(1));
+  const split = model.graph.initializers.get('split') ?? assert.fail('no heads');
+  assert.deepEqual(integers(split), [-1, 7, 3, 2, 32]);
+  const feeds = new Map([['x', floats(new Float32Array(3 * 21), [3, 7, 3])]]);
+  const result = await withSession(encodeModel(model), { threads: 1 }, (session) => session.run(feeds));
+  assert.deepEqual(result.get('y')?.dims, [3, 2]);
+  const refused = (dims: number[], widths: number[], says: RegExp) =>
+    assert.throws(
+      () => TEMPLATES.transformer({ ...sequence, input: { name: 'x', dims } }, widths, seededRandom(1)),
+      (error) => error instanceof ServiceError && error.code === 'invalid_request' && says.test(error.detail),
+    );
+  refused([7, 3], [64, 32], /one width/);
+  refused([5000, 3], [64], /1024 steps/);
+  refused([1, 1, 200], [64], /too narrow/);
 });
 
 describe('uploaded students', () => {

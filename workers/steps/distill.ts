@@ -11,7 +11,7 @@ import { readModel } from '../../src/onnx/serde/read-model.js';
 import { cpuFacts } from '../../src/platform/cpu.js';
 import { ServiceError } from '../../src/platform/errors.js';
 import { derivedSeed, seededRandom } from '../../src/platform/random.js';
-import { TEMPLATES } from '../../src/templates/templates.js';
+import { TEMPLATE_INPUTS, TEMPLATES } from '../../src/templates/templates.js';
 import type { EngineResult } from '../protocol.js';
 import { checkpointFiles } from './checkpoint-files.js';
 import { conclude } from './conclude.js';
@@ -112,11 +112,12 @@ async function templateStudent(
   const dims = feeds.get(input?.name ?? '')?.dims.slice(1);
   const shape = outputs.find(({ name }) => name === output)?.shape;
   const classes = shape?.length === 2 ? shape[1] : null;
-  const pictures = student.template === 'mlp' || dims?.length === 3;
-  if (inputs.length !== 1 || input?.dtype !== 'float32' || !dims || !pictures || typeof classes !== 'number') {
+  const taken = TEMPLATE_INPUTS[student.template];
+  const fits = dims && (!taken || taken.ranks.includes(dims.length));
+  if (inputs.length !== 1 || input?.dtype !== 'float32' || !fits || typeof classes !== 'number') {
     throw new ServiceError(
       'invalid_request',
-      `The template ${student.template} takes one float32 input${student.template === 'mlp' ? '' : ' of pictures [N, channels, height, width]'} and gives [N, classes]; the model does not.`,
+      `The template ${student.template} takes one float32 input${taken ? ` of ${taken.words}` : ''} and gives [N, classes]; the model does not.`,
       { hint: 'Upload a student of your own and name it as {"model": "mdl_…"}.' },
     );
   }
