@@ -1,4 +1,5 @@
 import type { Requirements } from '../contracts/job-spec.js';
+import type { Report } from '../contracts/report.js';
 import type { Measurements } from './candidate.js';
 
 /** A drop of the metric that nobody allowed may not be significant beyond this. */
@@ -45,4 +46,19 @@ export function judge(measured: Measurements, require: Requirements | undefined)
     reasons.push(`slower than the original: ${speedup.value.toFixed(2)}x`);
   }
   return { refused: reasons.length === 0 ? null : reasons.join('; '), satisfiesRequirements };
+}
+
+/**
+ * Why an evaluation speaks against what a search chose on other samples: it is certainly slower, or loses too much. Null when it does not, and
+ * when requirements are there to decide.
+ */
+export function disproof(
+  { speedup, metric_drop, original }: Pick<Report, 'speedup' | 'metric_drop' | 'original'>,
+  require: Requirements | undefined,
+): string | null {
+  if (require) return null;
+  if (losesTooMuch({ drop: metric_drop }, require)) {
+    return `loses ${metric_drop.value.toPrecision(2)} of ${original.metric.name} on the evaluation samples`;
+  }
+  return speedup.ci95[1] < AS_FAST ? `is slower than the original: ${speedup.value.toFixed(2)}x` : null;
 }

@@ -11,6 +11,12 @@ export const LAST_RESORT: Recipe = {
   float_nodes: [],
 };
 
+/** The original's own line, when it is the result. */
+export const LAST_RESORT_ROW: CandidateReport = {
+  ...{ scheme: 'original', variant: LAST_RESORT.variant, chosen: true, on_front: true, refused: null },
+  ...{ bytes: null, metric: null, metric_drop: null, output_sqnr_db: null, speedup: null },
+};
+
 export const nameOf = ({ step, variant }: Recipe): string => `${step?.scheme ?? 'original'} (${variant})`;
 
 /** The line of a report for each candidate, in the order in which they were tried. */
@@ -37,9 +43,5 @@ export function reportCandidates(
     };
   });
   if (chosen) return rows;
-  const original: CandidateReport = {
-    ...{ scheme: 'original', variant: LAST_RESORT.variant, chosen: true, on_front: true, refused: null },
-    ...{ bytes: null, metric: null, metric_drop: null, output_sqnr_db: null, speedup: null },
-  };
-  return [...rows, original];
+  return [...rows, LAST_RESORT_ROW];
 }

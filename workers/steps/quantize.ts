@@ -7,6 +7,7 @@ import { carryOut } from '../../src/search/carry-out.js';
 import type { EngineResult } from '../protocol.js';
 import { certificateFiles } from './certificate-file.js';
 import { conclude, type Made } from './conclude.js';
+import { concludeSearch } from './conclude-search.js';
 import { peakMemoryBytes } from './peak-memory.js';
 import { type SettledRecipe, settleRecipe } from './recipe.js';
 import { recover } from './recover.js';
@@ -97,5 +98,8 @@ export async function quantizeStep(context: StepContext): Promise<EngineResult> 
   };
   log.info('quantized', { scheme: step.scheme, bytes: report.bytes, notes: report.notes });
   const files = [...settled.files, ...(await certificateFiles(report, nodes, context.scratch))];
-  return conclude(context, data, { model, cleaned, stage: report, nodes, files }, until);
+  const result = { model, cleaned, stage: report, nodes, files };
+  return settled.candidates.length > 0
+    ? concludeSearch(context, data, result, settled.files, until)
+    : conclude(context, data, result, until);
 }

@@ -22,16 +22,16 @@ export interface SettledRecipe {
   readonly notes: readonly string[];
 }
 
-const PLAN: ResultFile = { file: 'plan.json', name: 'plan.json', role: 'plan' };
+export const PLAN: ResultFile = { file: 'plan.json', name: 'plan.json', role: 'plan' };
 
 /** A model that was tried, under a name of its own beside the result. One whose weights lie in files beside it is not kept. */
-async function keepCandidate(
+export async function keepCandidate(
   { path, external }: Pick<ModelFiles, 'path'> & { readonly external: readonly unknown[] },
   index: number,
   scratch: string,
 ): Promise<ResultFile[]> {
   if (external.length > 0) return [];
-  const name = `candidate-${index + 1}.onnx`;
+  const name = `candidate-${index}.onnx`;
   await rename(path, join(scratch, name));
   return [{ file: name, name, role: 'candidate' }];
 }
@@ -99,7 +99,7 @@ export async function settleRecipe(
   };
   await writeFile(join(scratch, PLAN.file), JSON.stringify(found, null, 2));
   const kept: ResultFile[] = [];
-  for (const [index, other] of others.entries()) kept.push(...(await keepCandidate(other, index, scratch)));
+  for (const [index, other] of others.entries()) kept.push(...(await keepCandidate(other, index + 1, scratch)));
   return { recipe, instructionSets, candidates, files: [...kept, PLAN], notes };
 }
 
