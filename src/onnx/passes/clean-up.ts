@@ -14,6 +14,7 @@ import { freezeConstants } from './freeze-constants.js';
 import { gatedResidual } from './gated-residual.js';
 import { spelledHardSigmoid } from './hard-sigmoid.js';
 import { identities } from './identities.js';
+import { recognizeLayerNormalization } from './layer-normalization.js';
 import { mergeConstants } from './merge-constants.js';
 import type { Pass } from './pass.js';
 import { dropUnusedOpsets } from './unused-opsets.js';
@@ -72,13 +73,16 @@ export async function cleanUp(model: Model, context: CleanUpContext = {}): Promi
   runAll(PREPARATION, prepared);
   const raised = raiseOpset(prepared, WORKING_OPSET);
   count('raise_opset', raised.changes);
-  const cleaned = raised.model;
+  let cleaned = raised.model;
   for (let round = 0; round < MOST_ROUNDS; round++) {
     context.signal?.throwIfAborted();
     let changes = context.run ? count('fold_constants', await foldConstants(cleaned, context.run)) : 0;
     changes += runAll(REWRITES, cleaned);
     if (changes === 0) break;
   }
+  const recognized = recognizeLayerNormalization(cleaned);
+  cleaned = recognized.model;
+  if (count('layer_normalization', recognized.changes) > 0) runAll([deadCode], cleaned);
   count('unused_opsets', dropUnusedOpsets(cleaned));
   return { model: cleaned, passes: [...counts].map(([name, changes]) => ({ name, changes })) };
 }
