@@ -14,12 +14,15 @@ import { derivedSeed, seededRandom, shuffled } from '../platform/random.js';
 import { type ExternalFile, withSession } from '../runtime/session.js';
 import { kernelLoss, withBatchLoss } from './kernel-loss.js';
 import { recoveryLoss, suitableLoss } from './recovery-loss.js';
+import { startFromFloat } from './start-from-float.js';
 import { type TrainingForm, trainingForm } from './training-form.js';
 
 export interface RecoverOptions {
   /** The result of post-training quantization. It is left as it is. */
   readonly quantized: Model;
-  /** The float model that it was made of. */
+  /** The float model right before its numbers were rounded, for where its weights lay between the integers. */
+  readonly float: Model;
+  /** The model that the step was given. */
   readonly teacher: { readonly path: string; readonly external: readonly ExternalFile[] };
   readonly recovery: Recovery;
   /** The scored output, which both share by name. */
@@ -63,6 +66,7 @@ export async function recoverModel(options: RecoverOptions): Promise<Recovered> 
   if (indices.length === 0 || selection.length < 2)
     throw new ServiceError('dataset_too_small', 'A recovery needs samples to train on, and two to compare on.');
   const form = trainingForm(quantized, output);
+  await startFromFloat(form.model, form.weights, options.float);
   const loss = recoveryLoss(spec, quantized.graph, output);
   const batchSize = samples.batch ?? Math.min(recovery.batch_size, indices.length);
   const teacher = await withSession(options.teacher.path, { threads, external: options.teacher.external }, (session) =>

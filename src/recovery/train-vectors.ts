@@ -1,8 +1,8 @@
 import { weightConstants } from '../distillation/students/trainable-weights.js';
-import type { GraphEditor } from '../onnx/ir/editor.js';
 import { node as makeNode, type Node } from '../onnx/ir/graph.js';
 import { elements, floats, type Tensor, tensor } from '../onnx/ir/tensor.js';
 import { roundAndClip } from '../quantization/rounding.js';
+import { constantValues } from './constant-values.js';
 import type { TrainingGraph } from './training-graph.js';
 
 /** The unit of a vector's latents: this share of its root mean square, a step as small as those of weights in 4 bits. */
@@ -20,7 +20,7 @@ const isVector = ({ dims }: Tensor) => dims.filter((dim) => dim !== 1).length ==
  */
 export function trainVectors(graph: TrainingGraph): void {
   for (const node of [...graph.editor.graph.nodes]) trainInteger(graph, node);
-  const constants = constantValues(graph.editor);
+  const constants = constantValues(graph.editor.graph);
   for (const name of weightConstants(graph.editor.graph)) trainFloat(graph, name, constants);
 }
 
@@ -84,12 +84,4 @@ function train(
     makeNode('Mul', [latent, graph.scalar(`${name}/unit`, unit)], [change], { name: change }),
     makeNode('Add', [graph.constant(`${name}/start`, start), change], [value], { name: value }),
   );
-}
-
-/** Everything that is computed from constants alone. */
-function constantValues({ graph }: GraphEditor): Set<string> {
-  const found = new Set(['', ...graph.initializers.keys()]);
-  for (const { inputs, outputs } of graph.nodes)
-    if (inputs.every((input) => found.has(input))) for (const output of outputs) found.add(output);
-  return found;
 }

@@ -13,6 +13,8 @@ export interface TrainingForm {
   readonly model: Model;
   /** Constants of `model` that training changes. */
   readonly trained: readonly string[];
+  /** Those of them that are rounded to the integers of weights. */
+  readonly weights: readonly string[];
   /** Constants of the quantized model that stay as they are, because no gradient reaches them, and the first node that stops it. */
   readonly frozen: { readonly count: number; readonly by: Trainability | undefined };
   /** The quantized model with the constants that trained values give, and everything else as it was. */
@@ -29,12 +31,14 @@ export function trainingForm(model: Model, output: string): TrainingForm {
   const prepared = prepareStudent(model);
   const graph = new TrainingGraph(prepared.graph);
   trainIntegers(graph);
+  const integers = new Set(graph.latents.map(({ name }) => name));
   trainVectors(graph);
   const { latents } = graph;
   const { trained, by } = reached(prepared.graph, latents, output);
   return {
     model: prepared,
     trained,
+    weights: trained.filter((name) => integers.has(name)),
     frozen: { count: latents.length - trained.length, by },
     quantized(weights) {
       const changed = cloneModel(model);

@@ -113,7 +113,7 @@ const product: WeightForm = (node, graph) => {
           [value('filled')],
         ),
         makeNode('Transpose', [value('filled')], [value('weights')], { attributes: { perm: [1, 0] } }),
-        makeNode('MatMul', [x, value('weights')], [output]),
+        makeNode('MatMul', [x, value('weights')], [output], { name: node.name }),
       ];
     },
     store: (changed) => [tensor('uint8', stored.dims, packBits(Uint8Array.from(changed), bits, block))],
@@ -153,8 +153,8 @@ const dynamicProduct: WeightForm = (node, graph) => {
     replaces: [node, toFloat, factor, scaled],
     restore: (rounded) => [
       makeNode('DequantizeLinear', [x, scaleOfX, xZero], [`${output}/x`]),
-      makeNode('MatMul', [`${output}/x`, rounded], [`${output}/product`]),
-      makeNode('Mul', [`${output}/product`, graph.constant(`${constant}_scale`, scale)], [output]),
+      makeNode('Mul', [rounded, graph.constant(`${constant}_scale`, scale)], [`${output}/weights`]),
+      makeNode('MatMul', [`${output}/x`, `${output}/weights`], [output], { name: node.name }),
     ],
   };
 };

@@ -30,10 +30,12 @@ const memory = (): CheckpointStore => {
 
 describe('recovering a quantized model', () => {
   let quantized: Model;
+  let cleaned: Model;
   const path = join(scratch, 'teacher.onnx');
 
   const options = (recovery: object = {}, changes: Partial<RecoverOptions> = {}): RecoverOptions => ({
     quantized,
+    float: cleaned,
     teacher: { path, external: [] },
     recovery: Recovery.parse({ epochs: 5, batch_size: 16, ...recovery }),
     output: 'y',
@@ -59,7 +61,7 @@ describe('recovering a quantized model', () => {
       SAMPLES,
       { count: 16, cpu: { instructionSets: AVX2 } },
     );
-    quantized = made.model;
+    ({ model: quantized, cleaned } = made);
   });
 
   test('brings the outputs of the integer kernels nearer to those of the float model', async () => {

@@ -5,6 +5,7 @@ import type { Model } from '../../src/onnx/ir/graph.js';
 import { elements, floats, type Tensor } from '../../src/onnx/ir/tensor.js';
 import { convSumOrder, isExactOnEveryCpu } from '../../src/onnx/saturation.js';
 import { encodeModel } from '../../src/onnx/serde/encode-model.js';
+import { startFromFloat } from '../../src/recovery/start-from-float.js';
 import { trainingForm } from '../../src/recovery/training-form.js';
 import { withSession } from '../../src/runtime/session.js';
 import { AVX2, quantize } from '../quantization/fixtures.js';
@@ -69,6 +70,22 @@ describe('a quantized model as a training graph', () => {
       assert.deepEqual(encodeModel(form.quantized(startOf(form))), encodeModel(model));
     });
 
+    test(`${name}: latents may begin where the float weights were, within the step of each integer`, async () => {
+      const { model, cleaned } = await made;
+      const form = trainingForm(model, 'y');
+      const integers = startOf(form);
+      await startFromFloat(form.model, form.weights, cleaned);
+      assert.deepEqual(encodeModel(form.quantized(startOf(form))), encodeModel(model));
+      for (const latent of form.weights) {
+        const offsets = startOf(form)
+          .get(latent)
+          ?.map((value, i) => Math.abs(value - (integers.get(latent)?.[i] ?? Number.NaN)));
+        const between = offsets?.filter((offset) => offset > 0.05 && offset < 0.45).length ?? 0;
+        // Rounding errors of many weights are spread evenly over the half step.
+        assert.ok(between > 0.5 * (offsets?.length ?? 0), `${latent}: ${between} of ${offsets?.length}`);
+      }
+    });
+
     test(`${name}: trained latents change integers and biases, and nothing else`, async () => {
       const { model } = await made;
       const form = trainingForm(model, 'y');
@@ -97,6 +114,23 @@ describe('a quantized model as a training graph', () => {
       assert.ok(difference < tolerance, `relative difference ${difference} after training`);
     });
   }
+
+  test('a latent begins at the float weight over the scale of its channel', async () => {
+    const { model, cleaned } = await quantize(convolutions(), { scheme: 'int8_weights' }, SAMPLES, { count: 16 });
+    const form = trainingForm(model, 'y');
+    await startFromFloat(form.model, form.weights, cleaned);
+    const latents = startOf(form).get('recovery/w2_stored/latent') ?? assert.fail('w2 is not trained');
+    const scales = model.graph.initializers.get('w2_stored_scale') ?? assert.fail('w2 has no scales');
+    const weights = convolutions().graph.initializers.get('w2') ?? assert.fail('there is no w2');
+    elements(weights, 'float32').forEach((weight, i) => {
+      const scale = elements(scales, 'float32')[Math.floor(i / 288)] ?? Number.NaN;
+      const expected = Math.min(
+        Math.round(weight / scale) + 0.49,
+        Math.max(Math.round(weight / scale) - 0.49, weight / scale),
+      );
+      assert.ok(Math.abs((latents[i] ?? Number.NaN) - expected) < 1e-2, `weight ${i}: ${latents[i]}, not ${expected}`);
+    });
+  });
 
   test('integers that no CPU saturates stay so, whatever training wants', async () => {
     const { model } = await quantize(convolutions(), { scheme: 'int8_static', only_what_pays: false }, SAMPLES, {

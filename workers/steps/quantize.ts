@@ -53,7 +53,7 @@ async function make(
     },
   );
   const recovered = recovery
-    ? await recover(context, data, quantized.model, recovery, (fraction, metrics) =>
+    ? await recover(context, data, quantized, recovery, (fraction, metrics) =>
         progress('recover', QUANTIZED_BEFORE_RECOVERY + (1 - QUANTIZED_BEFORE_RECOVERY) * fraction, metrics),
       )
     : { model: quantized.model, notes: [] };

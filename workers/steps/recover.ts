@@ -4,6 +4,7 @@ import type { RecoveryReport } from '../../src/contracts/report.js';
 import { type ComparedCandidates, compareCandidates } from '../../src/evaluation/compare-candidates.js';
 import { planMetric } from '../../src/evaluation/plan-metric.js';
 import type { Model } from '../../src/onnx/ir/graph.js';
+import type { Quantized } from '../../src/quantization/quantize-model.js';
 import { type Recovered, recoverModel } from '../../src/recovery/recover-model.js';
 import { checkpointFiles } from './checkpoint-files.js';
 import type { StepContext } from './step.js';
@@ -21,7 +22,7 @@ export interface RecoveredStage {
 export async function recover(
   context: StepContext,
   { samples, splits, synthetic }: TaskSamples,
-  quantized: Model,
+  { model: quantized, cleaned }: Pick<Quantized, 'model' | 'cleaned'>,
   recovery: Recovery,
   progress: (fraction: number, metrics?: Readonly<Record<string, number>>) => void,
 ): Promise<RecoveredStage> {
@@ -31,6 +32,7 @@ export async function recover(
   const { metric, output } = planMetric(evaluate, task.inspection.outputs, labels?.dims.slice(1) ?? null, synthetic);
   const recovered = await recoverModel({
     ...{ quantized, recovery, output, samples, scratch, signal, seed, progress },
+    float: cleaned,
     teacher: task.input,
     metric: metric.name,
     training: splits.training,

@@ -13,7 +13,10 @@ const INTEGERS: Readonly<Partial<Record<ElementType, readonly [number, number]>>
   int16: [-32_768, 32_767],
 };
 
-/** The real interval that QuantizeLinear with one constant scale does not clip; without a zero point it is uint8's. */
+/**
+ * The real interval that QuantizeLinear with one constant scale rounds and does not clip: half a step further than the integers reach.
+ * Without a zero point it is uint8's.
+ */
 function unclipped(emit: Emitter, node: Node): readonly [number, number] {
   const [, scaleName = '', zeroPointName = ''] = node.inputs;
   const scaleTensor = emit.constantOf(scaleName);
@@ -22,7 +25,7 @@ function unclipped(emit: Emitter, node: Node): readonly [number, number] {
   const zeroPoint = emit.constantOf(zeroPointName);
   const [low, high] = INTEGERS[zeroPoint?.dtype ?? 'uint8'] ?? [-Infinity, Infinity];
   const zero = (zeroPoint && numbers(zeroPoint)[0]) ?? 0;
-  return [(low - zero) * scale, (high - zero) * scale];
+  return [(low - zero - 0.5) * scale, (high - zero + 0.5) * scale];
 }
 
 const quantize: GradientRule = ({ node, gradient, emit }) => {
@@ -32,7 +35,7 @@ const quantize: GradientRule = ({ node, gradient, emit }) => {
 
 /**
  * Rounding has no slope to follow, so gradients pass straight through it (Bengio, Léonard and Courville 2013, section 4): they are those of
- * x kept within the range that the integers reach. The gradient by an integer is the gradient by the real number that it stands for.
+ * x kept within the range that is rounded and not clipped. The gradient by an integer is the gradient by the real number that it stands for.
  * Scales get none.
  */
 export const quantizationRules: RuleTable = {
