@@ -107,6 +107,10 @@ export const Training = z.strictObject({
     .nullable()
     .default(null)
     .meta({ description: 'Epochs without a lower held-out loss after which training stops; null never stops early.' }),
+  freeze: z.array(z.string().min(1).max(512)).max(64).default([]).meta({
+    description:
+      'What keeps its weights: names of nodes or weights, globs with *, operator types. A frozen BatchNormalization keeps its running statistics, a frozen Dropout drops nothing.',
+  }),
 });
 export type Training = z.infer<typeof Training>;
 

@@ -94,7 +94,7 @@ export const DistillationReport = z.object({
     description:
       'Counted from 0: the one with the lowest held-out loss, whose weights were kept; -1 when a student cut out of its teacher was best before any training.',
   }),
-  stopped: z.enum(['finished', 'patience', 'diverged']),
+  stopped: z.enum(['finished', 'patience', 'diverged', 'timeout']),
   history: z.array(z.object({ epoch: z.int(), loss: z.number(), held_out_loss: z.number() })),
   baseline: z.enum(['labels', 'untrained']).meta({
     description:
@@ -121,7 +121,7 @@ export const RecoveryReport = z.object({
   batch_size: z.int(),
   epochs: z.int().meta({ description: 'Epochs that were trained.' }),
   best_epoch: z.int().meta({ description: 'Counted from 0: the one with the lowest held-out loss.' }),
-  stopped: z.enum(['finished', 'patience', 'diverged']),
+  stopped: z.enum(['finished', 'patience', 'diverged', 'timeout']),
   held_out_loss_before: z.number().meta({ description: 'Of plain post-training, by the same kernels and samples.' }),
   history: z
     .array(z.object({ epoch: z.int(), loss: z.number(), held_out_loss: z.number() }))

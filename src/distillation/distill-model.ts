@@ -7,6 +7,7 @@ import { ServiceError } from '../platform/errors.js';
 import { type ExternalFile, withSession } from '../runtime/session.js';
 import type { CheckpointStore } from './checkpoint-schedule.js';
 import { classLabels, requireLabels } from './class-labels.js';
+import { frozenNodes } from './frozen.js';
 import { type LossPlan, lossPlan } from './losses/loss-plan.js';
 import { TARGETS } from './program.js';
 import { exportStudent } from './students/export-student.js';
@@ -47,6 +48,8 @@ export interface DistillOptions {
   /** @param fraction of the whole work, from 0 to 1 */
   progress(phase: DistillPhase, fraction: number, metrics: Readonly<Record<string, number>>): void;
   now(): number;
+  /** Whether this fraction of the time for training is used up; then the best weights so far are the result. */
+  outOfTime?(fraction: number): boolean;
 }
 
 export interface Distilled extends Omit<TrainedStudent, 'weights'> {
@@ -66,7 +69,8 @@ export interface Distilled extends Omit<TrainedStudent, 'weights'> {
 export async function distillModel(options: DistillOptions): Promise<Distilled> {
   const { samples, training: indices, selection, output, step, signal, threads } = options;
   const student = prepareStudent(options.student);
-  const trained = trainableWeights(student.graph, output);
+  const frozen = frozenNodes(student.graph, step.training.freeze);
+  const trained = trainableWeights(student.graph, output, frozen);
   const loss = lossPlan(step.loss);
   const batchSize = samples.batch ?? Math.min(step.training.batch_size, indices.length);
   const report = (phase: DistillPhase) => {
@@ -100,7 +104,7 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
     if (step.loss.kind === 'dkd') requireLabels(classes, indices, 'training with the loss dkd');
     const labelled = indices.filter((index) => classes.has(index));
     const shared: Omit<StudentTraining, 'loss' | 'run' | 'progress' | 'teacherDims' | 'indices' | 'training'> = {
-      ...{ student, trained, output, batchSize, signal, threads, block: options.block ?? 1 },
+      ...{ student, trained, frozen, output, batchSize, signal, threads, block: options.block ?? 1 },
       keepsInitial: options.pretrained,
       heldOut: selection,
       inputs: (rows) => samples.feeds(rows),
@@ -115,6 +119,9 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
       seed: options.seed,
       now: options.now,
     };
+    const byLabels = loss.teacher && options.labelled && labelled.length > 0;
+    // Student and baseline have the same time.
+    const ends = { teacher: 0, distill: byLabels ? 1 / 2 : 1, baseline: 1 };
     const runWith = (plan: LossPlan, run: DistillPhase) =>
       trainStudent({
         ...shared,
@@ -125,9 +132,9 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
         teacherDims: plan.teacher ? [batchSize, ...dims.slice(1)] : null,
         run,
         progress: report(run),
+        outOfTime: () => options.outOfTime?.(ends[run]) ?? false,
       });
     const { weights, ...result } = await runWith(loss, 'distill');
-    const byLabels = loss.teacher && options.labelled && labelled.length > 0;
     const baseline = byLabels ? (await runWith(lossPlan({ kind: 'labels' }), 'baseline')).weights : new Map();
     report('baseline')(1);
     return {
@@ -182,6 +189,10 @@ function notesOf(
   if (labelled !== null && labelled < indices.length)
     notes.push(
       `${labelled} of ${indices.length} training samples have labels: what labels teach is learned on these alone, in as many steps.`,
+    );
+  if (stopped === 'timeout')
+    notes.push(
+      'Training was stopped before its last epoch, to leave time for evaluation: the best weights so far were kept.',
     );
   if (stopped === 'diverged')
     notes.push('The loss became infinite or NaN: training was stopped, and the last good weights were kept.');

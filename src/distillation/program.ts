@@ -10,6 +10,8 @@ import { recordShapes } from '../onnx/shapes/record-shapes.js';
 import { ServiceError } from '../platform/errors.js';
 import { withSession } from '../runtime/session.js';
 import { type BatchStatistic, batchStatistics, trainedNormalization } from './batch-normalization.js';
+import { type DropoutMask, feedDropouts } from './dropout.js';
+import { type Frozen, nothingFrozen } from './frozen.js';
 import type { LossPlan } from './losses/loss-plan.js';
 
 /** The operator set of training graphs: axes as inputs, scatter with reduction. */
@@ -30,6 +32,8 @@ export interface TrainingProgram extends ScoringProgram {
   readonly gradients: ReadonlyMap<string, string>;
   /** The batch's mean or variance by the running one, a weight, that it updates. */
   readonly statistics: ReadonlyMap<string, BatchStatistic>;
+  /** Inputs that take what a Dropout lets through. */
+  readonly masks: ReadonlyMap<string, DropoutMask>;
 }
 
 export interface ProgramOptions {
@@ -52,23 +56,24 @@ export interface ProgramOptions {
  */
 export async function trainingProgram(
   student: Model,
-  options: ProgramOptions & { readonly trained: readonly string[] },
+  options: ProgramOptions & { readonly trained: readonly string[]; readonly frozen?: Frozen },
 ): Promise<TrainingProgram> {
   const model = cloneModel(student);
   const { graph } = model;
-  graph.nodes = trainingForm(graph.nodes.map(trainedNormalization), new Set([options.output]));
-  const { loss, values } = await appendLoss(model, options);
+  const { block = 1, frozen = nothingFrozen } = options;
+  const normalized = graph.nodes.map((node) => (frozen(node) ? node : trainedNormalization(node)));
+  graph.nodes = trainingForm(normalized, new Set([options.output]));
+  const { loss, values, masks } = await appendLoss(model, options, (shapes) => feedDropouts(graph, shapes, frozen));
   const seed = 'loss/seed';
   graph.initializers.set(seed, scalar(1));
-  const { block = 1 } = options;
   const gradients = backward(graph, { values, seeds: new Map([[loss, seed]]), wanted: options.trained, block });
   if (block > 1) model.opsets.set(BLOCKED_OPERATORS.domain, BLOCKED_OPERATORS.version);
-  const statistics = batchStatistics(student.graph.nodes);
+  const statistics = batchStatistics(student.graph.nodes.filter((node) => !frozen(node)));
   exposeWeights(model, [...gradients.keys(), ...statistics.keys()]);
   graph.outputs = [loss, ...gradients.values(), ...[...statistics.values()].map(({ output }) => output)].map(
     (name) => ({ name, type: null }),
   );
-  return { bytes: encodeModel(model), loss, gradients, statistics };
+  return { bytes: encodeModel(model), loss, gradients, statistics, masks };
 }
 
 /** The forward pass as inference runs it, with running statistics, and the loss: what held-out samples are scored with. */
@@ -77,17 +82,25 @@ export async function scoringProgram(
   options: ProgramOptions & { readonly weights: readonly string[] },
 ): Promise<ScoringProgram> {
   const model = cloneModel(student);
-  const { loss } = await appendLoss(model, options);
+  const { loss } = await appendLoss(model, options, () => new Map());
   exposeWeights(model, options.weights);
   model.graph.outputs = [{ name: loss, type: null }];
   return { bytes: encodeModel(model), loss };
 }
 
-/** Fixes the inputs to the sample's shapes, adds the targets and the nodes of the loss. */
+/**
+ * Fixes the inputs to the sample's shapes, adds the targets and the nodes of the loss.
+ * @param feedMasks replaces what is random by inputs, once the shapes are known
+ */
 async function appendLoss(
   model: Model,
   { sample, output, loss: plan, teacherDims }: ProgramOptions,
-): Promise<{ loss: string; values: ReadonlyMap<string, KnownValue> }> {
+  feedMasks: (shapes: ReadonlyMap<string, KnownValue>) => Map<string, DropoutMask>,
+): Promise<{
+  loss: string;
+  values: ReadonlyMap<string, KnownValue>;
+  masks: ReadonlyMap<string, DropoutMask>;
+}> {
   const { graph } = model;
   model.opsets.set('com.microsoft', 1);
   graph.values.clear();
@@ -104,13 +117,16 @@ async function appendLoss(
       (exposed, fetches) => withSession(encodeModel(exposed), RECORDING, (session) => session.run(feeds, fetches)),
       feeds,
     );
-  const dims = (await shapes()).get(output)?.dims ?? [];
+  const recorded = await shapes();
+  const dims = recorded.get(output)?.dims ?? [];
   if (teacherDims && teacherDims.join() !== dims.join()) throw shapesDiffer(output, dims, teacherDims);
+  const masks = feedMasks(recorded);
+  for (const [name, { dims: size }] of masks) feeds.set(name, zeros(size));
   const emit = new Emitter(new Map(), graph.initializers, 'loss');
   const loss = plan.loss(emit, { student: output, teacher: TARGETS.teacher, labels: TARGETS.labels, dims });
   graph.nodes.push(...emit.nodes);
   for (const [name, constant] of emit.constants) graph.initializers.set(name, constant);
-  return { loss, values: await shapes() };
+  return { loss, values: await shapes(), masks };
 }
 
 /** Shapes are read off one run; a graph that is run once is not worth optimizing. */

@@ -4,12 +4,13 @@ import type { Tensor } from '../onnx/ir/tensor.js';
 import { type Feeds, withSession } from '../runtime/session.js';
 import { encodeCheckpoint, restoreCheckpoint } from './checkpoint.js';
 import { type CheckpointStore, checkpointSchedule } from './checkpoint-schedule.js';
+import { type Frozen, nothingFrozen } from './frozen.js';
 import { heldOutLoss } from './held-out-loss.js';
 import type { LossPlan } from './losses/loss-plan.js';
 import { createOptimizer } from './optimizers/create-optimizer.js';
 import type { Parameters } from './optimizers/optimizer.js';
 import { type ProgramOptions, scoringProgram, type TrainingProgram, trainingProgram } from './program.js';
-import { batchesPerEpoch, type TrainingOptions, train } from './train.js';
+import { batchesPerEpoch, type TrainingEnd, type TrainingOptions, train } from './train.js';
 import { copied, type EpochRecord, floatsOf, startState, type TrainingState, type Weights } from './training-state.js';
 
 /** Between QuantizeLinear and DequantizeLinear a training graph wants the floats that gradients read, no integer kernels. */
@@ -19,6 +20,8 @@ export interface StudentTraining {
   /** In the training operator set, constants as initializers. It is left as it is. */
   readonly student: Model;
   readonly trained: readonly string[];
+  /** Nodes whose weights and statistics stay as they are. */
+  readonly frozen?: Frozen;
   readonly output: string;
   readonly loss: LossPlan;
   readonly teacherDims: readonly number[] | null;
@@ -40,6 +43,8 @@ export interface StudentTraining {
   readonly threads: number;
   /** Channels per block of the CPU's convolution kernels, as `blockSize` gives them. */
   readonly block?: number;
+  /** Whether the time for training is used up; then the best weights so far are the result. */
+  outOfTime?(): boolean;
   readonly seed: number;
   readonly signal: AbortSignal;
   progress(fraction: number, metrics: Readonly<Record<string, number>>): void;
@@ -51,7 +56,7 @@ export interface TrainedStudent {
   readonly weights: Parameters;
   readonly parameters: number;
   readonly bestEpoch: number;
-  readonly stopped: 'finished' | 'patience' | 'diverged';
+  readonly stopped: TrainingEnd;
   readonly history: readonly EpochRecord[];
 }
 
@@ -65,8 +70,8 @@ export async function trainStudent(task: StudentTraining): Promise<TrainedStuden
     Array.from({ length: batchSize }, (_, i) => task.indices[i % task.indices.length] ?? 0),
   );
   const shared = { sample, output, loss, teacherDims };
-  const { trained, block = 1 } = task;
-  const program = await trainingProgram(student, { ...shared, trained, block });
+  const { trained, block = 1, frozen = nothingFrozen } = task;
+  const program = await trainingProgram(student, { ...shared, trained, block, frozen });
   const state = freshState(task, program);
   const saved = await task.checkpoints.load(task.run);
   if (saved) restoreCheckpoint(saved, state, task.run);
@@ -89,6 +94,7 @@ export async function trainStudent(task: StudentTraining): Promise<TrainedStuden
             task.progress(optimizer.steps / totalSteps, { epoch, step: optimizer.steps, loss: stepLoss });
             if (due()) await save();
           },
+          ...(task.outOfTime && { outOfTime: task.outOfTime }),
           signal,
         },
         optionsOf(task),
@@ -97,7 +103,7 @@ export async function trainStudent(task: StudentTraining): Promise<TrainedStuden
     }),
   );
   // A run that ended is not trained again when a later part of the step has to be.
-  if (stopped !== 'diverged') await save();
+  if (stopped !== 'diverged' && stopped !== 'timeout') await save();
   if (!state.best) throw new Error('a training that ended has kept its best weights');
   return {
     weights: state.best.weights,

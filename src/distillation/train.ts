@@ -3,6 +3,7 @@ import { ServiceError } from '../platform/errors.js';
 import { derivedSeed, seededRandom, shuffled } from '../platform/random.js';
 import type { Feeds, Session } from '../runtime/session.js';
 import { mixStatistics } from './batch-normalization.js';
+import { dropoutMasks } from './dropout.js';
 import { clipGradients } from './optimizers/clip-gradients.js';
 import type { Parameters } from './optimizers/optimizer.js';
 import { learningRateAt } from './optimizers/schedule.js';
@@ -33,6 +34,8 @@ export interface TrainingRun {
   heldOut(weights: Weights): Promise<number>;
   /** Called after each step, when the state is whole: the moment for a checkpoint. */
   step(state: TrainingState, totalSteps: number, loss: number): Promise<void>;
+  /** Whether the time for training is used up. */
+  outOfTime?(): boolean;
   readonly signal: AbortSignal;
 }
 
@@ -51,16 +54,15 @@ export const batchAt = (order: readonly number[], number: number, size: number):
 const epochOrder = (indices: readonly number[], seed: number, epoch: number): number[] =>
   shuffled(indices, seededRandom(derivedSeed(seed, 'epoch', epoch)));
 
+/** Why a training ended: epochs done, held-out loss no longer falling, loss no number, or time used up. */
+export type TrainingEnd = 'finished' | 'patience' | 'diverged' | 'timeout';
+
 /**
- * Trains until the epochs are over, the held-out loss stops falling, or the loss is no number. Continues from `state`, step by step
+ * Trains until the epochs are over, the held-out loss stops falling, the loss is no number, or time is up. Continues from `state`, step by step
  * the same as if it had never been interrupted. Afterwards `state.best` holds the weights of the lowest held-out loss.
  * @throws ServiceError training_diverged when the loss is no number before any epoch has given something to keep
  */
-export async function train(
-  run: TrainingRun,
-  options: TrainingOptions,
-  state: TrainingState,
-): Promise<'finished' | 'patience' | 'diverged'> {
+export async function train(run: TrainingRun, options: TrainingOptions, state: TrainingState): Promise<TrainingEnd> {
   const perEpoch = batchesPerEpoch(run.indices.length, options.batchSize);
   const total = options.epochs * perEpoch;
   while (state.epoch < options.epochs) {
@@ -74,17 +76,24 @@ export async function train(
       state.lossSum += loss;
       state.batch++;
       await run.step(state, total, loss);
+      if (run.outOfTime?.() === true) return (await scoreEpoch(run, state)) ? 'timeout' : diverged(state);
     }
-    const heldOut = await run.heldOut(scoredWeights(state));
-    if (!Number.isFinite(heldOut)) return diverged(state);
-    state.history.push({ epoch: state.epoch, loss: state.lossSum / perEpoch, heldOut });
-    if (state.best === null || heldOut < state.best.heldOut)
-      state.best = { epoch: state.epoch, heldOut, weights: copied(scoredWeights(state)) };
+    if (!(await scoreEpoch(run, state))) return diverged(state);
     state.epoch++;
     state.batch = 0;
     state.lossSum = 0;
   }
   return 'finished';
+}
+
+/** Measures the weights on held-out samples and keeps them when none were better. @returns false when the loss is no number */
+async function scoreEpoch(run: TrainingRun, state: TrainingState): Promise<boolean> {
+  const { epoch, batch, best } = state;
+  const heldOut = await run.heldOut(scoredWeights(state));
+  if (!Number.isFinite(heldOut)) return false;
+  state.history.push({ epoch, loss: state.lossSum / batch, heldOut });
+  if (best === null || heldOut < best.heldOut) state.best = { epoch, heldOut, weights: copied(scoredWeights(state)) };
+  return true;
 }
 
 const outOfPatience = ({ epoch, best }: TrainingState, { patience }: TrainingOptions) =>
@@ -100,7 +109,8 @@ async function trainStep(
   const { weights, optimizer, average } = state;
   const statistics = [...program.statistics.values()].map(({ output }) => output);
   const outputs = [program.loss, ...program.gradients.values(), ...statistics];
-  const results = await session.run(new Map([...batch, ...weights]), outputs);
+  const masks = dropoutMasks(program.masks, options.seed, state.epoch, state.batch);
+  const results = await session.run(new Map([...batch, ...masks, ...weights]), outputs);
   const read = (name: string) => {
     const tensor = results.get(name);
     if (!tensor) throw new Error(`the training graph gave no ${name}`);

@@ -1,5 +1,5 @@
 import { type Graph, type Node, subgraphs } from '../onnx/ir/graph.js';
-import { fitsAny } from './name-patterns.js';
+import { fitsAny } from '../onnx/name-patterns.js';
 
 /** Which nodes a caller lets us quantize. */
 export type NodeSelection = (node: Node) => boolean;

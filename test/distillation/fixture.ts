@@ -103,6 +103,7 @@ export class Training {
         options: Partial<TrainingOptions> = {},
         step: (state: TrainingState, total: number, loss: number) => Promise<void> = async () => {},
         score = heldOut,
+        outOfTime = () => false,
       ) =>
         train(
           {
@@ -112,6 +113,7 @@ export class Training {
             batch,
             heldOut: score,
             step,
+            outOfTime,
             signal,
           },
           { ...OPTIONS, ...options },

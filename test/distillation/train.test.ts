@@ -70,7 +70,8 @@ describe('training', () => {
       await prepared.run(whole, { emaDecay });
 
       const random = seededRandom(11);
-      for (let round = 0; round < 6; round++) {
+      let kills = 0;
+      for (let round = 0; kills < 20; round++) {
         let saved: Uint8Array | undefined;
         for (let end = ''; end === ''; ) {
           const state = prepared.fresh(averages);
@@ -78,7 +79,9 @@ describe('training', () => {
           const deathAt = state.optimizer.steps + 1 + Math.floor(random() * TOTAL_STEPS);
           const crash = async (now: TrainingState) => {
             saved = encodeCheckpoint(now, RUN);
-            if (now.optimizer.steps === deathAt) throw new Error('killed');
+            if (now.optimizer.steps !== deathAt) return;
+            kills++;
+            throw new Error('killed');
           };
           end = await prepared.run(state, { emaDecay }, crash).catch((error: Error) => {
             assert.equal(error.message, 'killed');
@@ -128,6 +131,22 @@ describe('training', () => {
     const end = await prepared.run(state, { epochs: 5, patience: 2 }, undefined, async () => losses[epoch++] ?? 0);
     assert.equal(end, 'patience');
     assert.deepEqual([epoch, state.best?.epoch], [4, 1]);
+  });
+
+  test('out of time, it scores what it has and keeps the best, even before the first epoch is over', async () => {
+    const stopAfter = async (steps: number) => {
+      const state = prepared.fresh();
+      const end = await prepared.run(state, {}, undefined, undefined, () => state.optimizer.steps >= steps);
+      assert.equal(end, 'timeout');
+      assert.equal(state.optimizer.steps, steps);
+      return state;
+    };
+    const early = await stopAfter(2);
+    assert.equal(early.best?.epoch, 0);
+    assert.deepEqual(early.best?.weights, copied(early.weights));
+    const later = await stopAfter(STEPS_PER_EPOCH + 1);
+    assert.equal(later.history.length, 2);
+    assert.equal(later.best?.heldOut, Math.min(...later.history.map(({ heldOut }) => heldOut)));
   });
 
   test('a loss that is no number ends the training with the last good weights, or refuses it', async () => {

@@ -24,6 +24,9 @@ import { totalBytes, writeModelFiles } from './written-model.js';
 /** Fraction of the last step after which its result is evaluated; a step that is not the last has nothing else to do. */
 const DISTILLED = 0.8;
 
+/** Of the time that the job has left, what training may use: the rest is for export, evaluation and the steps behind. */
+const TRAINING_SHARE = 0.75;
+
 /** Metrics whose labels are classes of the output. */
 const CLASS_METRICS: ReadonlySet<string> = new Set(['top1', 'top5']);
 
@@ -67,6 +70,7 @@ export async function distillStep(context: StepContext): Promise<EngineResult> {
     block: blockSize(cpuFacts().instructionSets),
     progress: (phase, fraction, metrics) => context.progress(phase, (from + fraction * (1 - from)) * until, metrics),
     now: () => performance.now(),
+    outOfTime: (fraction) => performance.now() - started > 1000 * TRAINING_SHARE * fraction * task.seconds_left,
   });
 
   const student = await writeModelFiles(distilled.student, join(scratch, 'student'));

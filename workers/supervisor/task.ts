@@ -96,6 +96,7 @@ export async function describeTask(supervision: Supervision, job: JobRow): Promi
     plan: await planOf(blobs, queries, job),
     stages: [...job.stages],
     threads: engineThreads,
+    seconds_left: job.spec.timeout_seconds - job.engine_seconds,
     log_level: logLevel,
   } satisfies EngineTask);
 }

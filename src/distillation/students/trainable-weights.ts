@@ -1,6 +1,7 @@
 import { preflight } from '../../autodiff/preflight.js';
 import type { Graph } from '../../onnx/ir/graph.js';
 import { ServiceError } from '../../platform/errors.js';
+import { type Frozen, nothingFrozen } from '../frozen.js';
 
 /** Which inputs of an operator are weights when they are constants. Everything else that is constant stays as it is. */
 const WEIGHT_INPUTS: Readonly<Record<string, readonly number[]>> = {
@@ -39,19 +40,24 @@ export function weightConstants(graph: Graph): string[] {
 /**
  * The weights of a student that training changes.
  * @param graph in the training operator set, constants as initializers
+ * @param frozen nodes that keep their weights
  * @throws ServiceError unsupported_operator with the first node through which their gradients cannot flow, unsupported_dtype when
  *   there is nothing to train
  */
-export function trainableWeights(graph: Graph, output: string): string[] {
-  const weights = weightConstants(graph);
+export function trainableWeights(graph: Graph, output: string, frozen: Frozen = nothingFrozen): string[] {
+  const kept = new Set(graph.nodes.filter(frozen).flatMap(({ inputs }) => inputs));
+  const weights = weightConstants(graph).filter((name) => !kept.has(name));
   const refused = preflight(graph, weights, [output]).find(({ status }) => status === 'refused');
   if (refused) {
     throw new ServiceError('unsupported_operator', `${refused.reason} The weights before it cannot be trained.`, {
       node: { name: refused.name, op_type: refused.op_type },
-      hint: 'Give a student without this operator, or use a template.',
+      hint: 'Name what lies before it in training.freeze, give a student without this operator, or use a template.',
     });
   }
   if (weights.length === 0)
-    throw new ServiceError('unsupported_dtype', 'The student has no float32 weights, so there is nothing to train.');
+    throw new ServiceError(
+      'unsupported_dtype',
+      'The student has no float32 weights that are not frozen, so there is nothing to train.',
+    );
   return weights;
 }

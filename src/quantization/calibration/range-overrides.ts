@@ -2,7 +2,7 @@ import type { RangeOverride } from '../../contracts/activations.js';
 import type { Calibration } from '../../contracts/quantize-step.js';
 import { DEFAULT_PERCENTILE } from '../../contracts/quantize-step.js';
 import type { Graph, Node } from '../../onnx/ir/graph.js';
-import { fitsAny } from '../name-patterns.js';
+import { fitsAny } from '../../onnx/name-patterns.js';
 import { nodeNames, tensorNames } from '../node-selection.js';
 import type { Range } from '../parameters.js';
 import type { Plan } from '../plan.js';
