@@ -78,10 +78,12 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
   const selected = selectNodes(named.graph.nodes, step);
   if (step.scheme !== 'optimized') refuseQuantized(named);
   progress('clean', 0);
-  const { model: clean, passes } = await cleanUp(named, { run: runOnce({ threads, scratch }, new Map()), signal });
+  const block = blockSize(options.cpu.instructionSets);
+  const run = runOnce({ threads, scratch }, new Map());
+  const { model: clean, passes } = await cleanUp(named, { run, signal, padTo: step.pad_channels ? block : 1 });
   const cleaned = withOpset(clean, step);
   cleaned.graph.nodes = withUniqueNames(cleaned.graph.nodes);
-  const tuned = tuneForCpu(cleaned, blockSize(options.cpu.instructionSets));
+  const tuned = tuneForCpu(cleaned, block);
   progress('clean', 1);
   if (step.scheme === 'optimized') {
     progress('compare', 1);

@@ -11,16 +11,19 @@ import type { Rung } from './candidate.js';
 /** A way to apply a scheme: what it changes in the step that the caller wrote. */
 interface Preset {
   readonly variant: string;
-  readonly change: Partial<Pick<QuantizeStep, 'only_what_pays' | 'calibration' | 'bias_correction'>>;
+  readonly change: Partial<Pick<QuantizeStep, 'only_what_pays' | 'calibration' | 'bias_correction' | 'pad_channels'>>;
   /** It changes numbers and nothing that costs time or bytes: worth trying where the scheme's first preset loses something. */
   readonly repairs?: true;
 }
 
 const WHAT_PAYS: Preset = { variant: 'only what pays', change: { only_what_pays: true } };
+const DEFAULT: Preset = { variant: 'with its defaults', change: {} };
+const PADDED: Preset = { variant: "channels padded to this CPU's blocks", change: { pad_channels: true } };
 const EVERYTHING: Preset = { variant: 'everything quantizable', change: { only_what_pays: false } };
 
 /** Schemes worth trying in more than their default way. */
 const PRESETS: Partial<Readonly<Record<Scheme, readonly Preset[]>>> = {
+  optimized: [DEFAULT, PADDED],
   int8_dynamic: [WHAT_PAYS, EVERYTHING],
   int8_static: [
     WHAT_PAYS,
@@ -33,7 +36,6 @@ const PRESETS: Partial<Readonly<Record<Scheme, readonly Preset[]>>> = {
   ],
   int8_weights: [WHAT_PAYS, EVERYTHING],
 };
-const DEFAULT: readonly Preset[] = [{ variant: 'with its defaults', change: {} }];
 
 /** Schemes in the order of what a candidate costs to make; others follow in the order of the contract. */
 const CHEAP_FIRST: readonly Scheme[] = ['optimized', 'int8_dynamic', 'int8_weights', 'int8_static'];
@@ -45,7 +47,7 @@ const CHEAP_FIRST: readonly Scheme[] = ['optimized', 'int8_dynamic', 'int8_weigh
 const ONLY_BY_NAME: ReadonlySet<Scheme> = new Set(['fp16']);
 
 function presets(scheme: Scheme, step: QuantizeStep): readonly Preset[] {
-  const own = PRESETS[scheme] ?? DEFAULT;
+  const own = PRESETS[scheme] ?? [DEFAULT];
   if (scheme !== 'int8_static') return own;
   const otherMethods = CALIBRATION_METHODS.filter((method) => method !== step.calibration.method);
   return [
@@ -96,7 +98,7 @@ export function ladder(step: QuantizeStep, pinned: boolean): Rung[] {
   ];
   const sorted = [...firsts, ...others, ...repairs].map(({ recipe, repairs }): Rung => ({ recipe, repairs }));
   if (!pinned || !wanted.includes('optimized')) return sorted;
-  const [{ variant } = { variant: '' }] = DEFAULT;
+  const { variant } = DEFAULT;
   const unpinned = { step: settled(step, 'optimized'), variant, pin_shapes: false, float_nodes: [] };
   return [{ recipe: unpinned, repairs: null }, ...sorted];
 }

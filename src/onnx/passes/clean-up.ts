@@ -16,6 +16,7 @@ import { spelledHardSigmoid } from './hard-sigmoid.js';
 import { identities } from './identities.js';
 import { recognizeLayerNormalization } from './layer-normalization.js';
 import { mergeConstants } from './merge-constants.js';
+import { padChannels } from './pad-channels.js';
 import type { Pass } from './pass.js';
 import { dropUnusedOpsets } from './unused-opsets.js';
 
@@ -43,6 +44,8 @@ export interface CleanUpContext {
   /** Runs a model without inputs, to compute what depends on constants alone; without it nothing is computed. */
   readonly run?: RunModel;
   readonly signal?: AbortSignal;
+  /** Channels around depthwise convolutions are padded to multiples of this; 1, the default, pads nothing. */
+  readonly padTo?: number;
 }
 
 export interface CleanUpResult {
@@ -82,7 +85,8 @@ export async function cleanUp(model: Model, context: CleanUpContext = {}): Promi
   }
   const recognized = recognizeLayerNormalization(cleaned);
   cleaned = recognized.model;
-  if (count('layer_normalization', recognized.changes) > 0) runAll([deadCode], cleaned);
+  const late = count('layer_normalization', recognized.changes) + runAll([padChannels(context.padTo ?? 1)], cleaned);
+  if (late > 0) runAll([deadCode], cleaned);
   count('unused_opsets', dropUnusedOpsets(cleaned));
   return { model: cleaned, passes: [...counts].map(([name, changes]) => ({ name, changes })) };
 }
