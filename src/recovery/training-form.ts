@@ -3,6 +3,7 @@ import type { Parameters } from '../distillation/optimizers/optimizer.js';
 import { prepareStudent } from '../distillation/students/prepare-student.js';
 import { cloneModel } from '../onnx/ir/clone.js';
 import type { Graph, Model } from '../onnx/ir/graph.js';
+import { floats } from '../onnx/ir/tensor.js';
 import { ServiceError } from '../platform/errors.js';
 import { trainIntegers } from './train-integers.js';
 import { trainVectors } from './train-vectors.js';
@@ -17,7 +18,10 @@ export interface TrainingForm {
   readonly weights: readonly string[];
   /** Constants of the quantized model that stay as they are, because no gradient reaches them, and the first node that stops it. */
   readonly frozen: { readonly count: number; readonly by: Trainability | undefined };
-  /** The quantized model with the constants that trained values give, and everything else as it was. */
+  /**
+   * The quantized model with the constants that trained values give, and everything else as it was.
+   * @param weights by their names in `model`: latents, and running statistics of BatchNormalization, which both graphs have by one name
+   */
   quantized(weights: Parameters): Model;
 }
 
@@ -34,6 +38,7 @@ export function trainingForm(model: Model, output: string): TrainingForm {
   const integers = new Set(graph.latents.map(({ name }) => name));
   trainVectors(graph);
   const { latents } = graph;
+  const byName = new Map(latents.map((latent) => [latent.name, latent]));
   const { trained, by } = reached(prepared.graph, latents, output);
   return {
     model: prepared,
@@ -42,10 +47,11 @@ export function trainingForm(model: Model, output: string): TrainingForm {
     frozen: { count: latents.length - trained.length, by },
     quantized(weights) {
       const changed = cloneModel(model);
-      for (const { name, constants, store } of latents) {
-        const values = weights.get(name);
-        const stored = values ? store(values) : [];
-        for (const [i, tensor] of stored.entries()) changed.graph.initializers.set(constants[i] ?? '', tensor);
+      const { initializers } = changed.graph;
+      for (const [name, values] of weights) {
+        const latent = byName.get(name);
+        const stored = latent?.store(values) ?? [floats(values, initializers.get(name)?.dims)];
+        for (const [i, tensor] of stored.entries()) initializers.set(latent?.constants[i] ?? name, tensor);
       }
       return changed;
     },

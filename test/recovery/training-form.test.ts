@@ -132,6 +132,15 @@ describe('a quantized model as a training graph', () => {
     });
   });
 
+  test('running statistics go back under their own names', async () => {
+    const { model } = await quantize(convolutions(), { scheme: 'int8_weights' }, SAMPLES, { count: 16 });
+    const mean = floats([1, 2, 3], [3]);
+    const normalized = { ...model, graph: { ...model.graph, initializers: new Map(model.graph.initializers) } };
+    normalized.graph.initializers.set('running_mean', mean);
+    const changed = trainingForm(normalized, 'y').quantized(new Map([['running_mean', Float32Array.of(4, 5, 6)]]));
+    assert.deepEqual(changed.graph.initializers.get('running_mean'), floats([4, 5, 6], [3]));
+  });
+
   test('integers that no CPU saturates stay so, whatever training wants', async () => {
     const { model } = await quantize(convolutions(), { scheme: 'int8_static', only_what_pays: false }, SAMPLES, {
       count: 16,
