@@ -13,7 +13,7 @@ const ORT_CONFIGS = ['default', 'dynamic', 'u8s8', 'u8s8_percentile', 'u8s8_core
 const NNCF_CONFIGS = ['default', 'mixed'];
 
 /** Seconds that a search may take here: enough for the whole ladder on all but the largest cases. */
-const BUDGET_SECONDS = 200;
+const BUDGET_SECONDS = 120;
 
 /** Our default schemes and our search, then the peers. On further calibration subsets, what the search chose is calibrated anew. */
 export function contenders({ subsets, pinShapes }: BenchCase): Contender[] {
