@@ -108,7 +108,7 @@ export const CASES: Readonly<Record<string, BenchCase>> = {
     arrays: {},
     metric: 'top1',
     subsets: [{ calibration: [0, 200], selection: [200, 400] }],
-    evaluation: 1000,
+    evaluation: 600,
     bar: { speedup: 2.5, metric: { atLeast: 0.94 }, size: 0.26 },
   },
   efficientnet: {
