@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Activations, has16Bits, RangeOverrides } from './activations.js';
 import { ArtifactId } from './ids.js';
 import { RecoverField, recoveryOf } from './recovery.js';
+import { REFINEMENT_FIELDS, uselessRefinements } from './refinements.js';
 
 export const SCHEMES = [
   'optimized',
@@ -31,7 +32,6 @@ const SEARCH_FIELDS = ['objective', 'schemes', 'budget_seconds', 'plan'] as cons
 export const CALIBRATION_METHODS = ['mean_minmax', 'minmax', 'percentile', 'entropy', 'mse', 'auto'] as const;
 /** Share of the values that the percentile method keeps, in percent; half of the rest is cut off at each end. */
 export const DEFAULT_PERCENTILE = 99.99;
-export const BIAS_CORRECTIONS = ['none', 'analytic'] as const;
 
 const NodePattern = z.string().min(1).max(4096);
 
@@ -112,10 +112,7 @@ const QuantizeFields = z.strictObject({
     .boolean()
     .default(true)
     .meta({ description: 'Leave in float what INT8 would slow down on the CPU that runs the job. auto tries both.' }),
-  bias_correction: z.enum(BIAS_CORRECTIONS).default('none').meta({
-    description:
-      'With int8_static. analytic: the bias of Conv and Gemm takes back the mean error that rounding the weights makes on the calibration samples.',
-  }),
+  ...REFINEMENT_FIELDS,
   keep_io_types: z.boolean().optional().meta({
     description:
       'With fp16: inputs and outputs stay FP32, and the model casts them itself; default true. With false they are FP16.',
@@ -165,12 +162,6 @@ const SCHEME_FIELDS: readonly {
   readonly message: string;
 }[] = [
   {
-    field: 'bias_correction',
-    schemes: ['int8_static'],
-    given: (step) => step.bias_correction !== 'none',
-    message: 'only int8_static has calibrated inputs to correct a bias by',
-  },
-  {
     field: 'activations',
     schemes: ['int8_static'],
     given: ({ activations }) => activations.type !== 'u8' || activations.symmetric,
@@ -210,7 +201,11 @@ function strayFields(step: Fields): { field: string; message: string }[] {
     return { field, message: 'belongs to the scheme "auto" only' };
   });
   const own = SCHEME_FIELDS.filter(({ schemes, given }) => !schemes.includes(scheme) && given(step));
-  return [...halves, ...unfusable, ...levels, ...searching, ...own.map(({ field, message }) => ({ field, message }))];
+  return [
+    ...[...halves, ...unfusable, ...levels, ...searching],
+    ...own.map(({ field, message }) => ({ field, message })),
+    ...uselessRefinements(scheme, step),
+  ];
 }
 
 /** Schemes whose integers a recovery can train; auto settles on a scheme by timing first. */

@@ -138,6 +138,19 @@ export const RecoveryReport = z.object({
 });
 export type RecoveryReport = z.infer<typeof RecoveryReport>;
 
+/** One thing that was asked for beyond plain INT8. */
+export const RefinementReport = z.object({
+  name: z.string(),
+  variant: z.string().optional().meta({ description: 'In words, the best way to do it that was tried.' }),
+  kept: z.boolean(),
+  output_sqnr_db: z.number().nullable().meta({
+    description:
+      'Signal to quantization noise of the outputs with it, in dB; null without samples, or when it found nothing to do.',
+  }),
+  output_sqnr_db_without: z.number().nullable().meta({ description: 'Without it, with what was kept before it.' }),
+});
+export type RefinementReport = z.infer<typeof RefinementReport>;
+
 export const StageReport = z.object({
   type: z.enum(['quantize', 'distill', 'evaluate']),
   scheme: z.string().optional(),
@@ -163,6 +176,10 @@ export const StageReport = z.object({
         }),
     })
     .optional(),
+  refinements: z.array(RefinementReport).optional().meta({
+    description:
+      'What was asked for beyond plain INT8, in the order in which it was tried: kept only where the outputs on selection samples came out nearer to FP32.',
+  }),
   integer_nodes: z.int().optional(),
   float_nodes: z.int().optional(),
   executed: z.object({ quantize_linear: z.int(), dequantize_linear: z.int() }).optional().meta({

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { ACTIVATION_TYPES } from './activations.js';
 import { TEMPLATE_NAMES } from './distill-step.js';
 import { METRICS } from './job-spec.js';
-import { BIAS_CORRECTIONS, CALIBRATION_METHODS, STEP_SCHEMES } from './quantize-step.js';
+import { CALIBRATION_METHODS, STEP_SCHEMES } from './quantize-step.js';
+import { BIAS_CORRECTIONS, ROUNDINGS, TRANSFORMS, WEIGHT_RANGES } from './refinements.js';
 import { ElementType } from './signature.js';
 
 /** What this service can do, so that a program need not try. */
@@ -11,11 +12,14 @@ export const Capabilities = z
     object: z.literal('capabilities'),
     schemes: z.array(z.enum(STEP_SCHEMES)),
     calibration_methods: z.array(z.enum(CALIBRATION_METHODS)),
+    transforms: z.array(z.enum(TRANSFORMS)),
     bias_corrections: z.array(z.enum(BIAS_CORRECTIONS)),
     activation_types: z.array(z.enum(ACTIVATION_TYPES)),
     recoverable_schemes: z
       .array(z.enum(STEP_SCHEMES))
       .meta({ description: 'Schemes after which the float model can teach its quantized copy.' }),
+    weight_ranges: z.array(z.enum(WEIGHT_RANGES)),
+    roundings: z.array(z.enum(ROUNDINGS)),
     metrics: z.array(z.enum(METRICS)),
     quantizable_operators: z.record(z.string(), z.array(z.string())).meta({
       description: 'By scheme, the operators whose numbers can become integers. Whether one pays is decided per node.',

@@ -1,3 +1,4 @@
+import type { RefinementReport } from '../contracts/report.js';
 import type { Model, Node } from '../onnx/ir/graph.js';
 import { blockSize } from '../onnx/passes/blocked-layout.js';
 import type { CleanUpResult } from '../onnx/passes/clean-up.js';
@@ -13,7 +14,7 @@ import type { IntegerArithmetic, Plan } from './plan.js';
 import { StaticPlanner } from './plan-static.js';
 import { exactEverywhere } from './report-nodes.js';
 import { rewrite } from './rewrite.js';
-import type { IntegerWeight } from './rewriting.js';
+import { type IntegerWeight, PLAIN_NUMBERS, type StoredNumbers } from './rewriting.js';
 import { FOUR_BIT_OPSET } from './store-in-blocks.js';
 import { cpuClass, joinsPay, saturates } from './what-pays.js';
 
@@ -28,21 +29,26 @@ export interface SchemeOptions extends RangingOptions {
   readonly emulated: boolean;
   readonly weights: BlockOptions;
   readonly onlyWhatPays: boolean;
-  /** Names of nodes that must not run in integer, because they cost too much of the metric. */
-  readonly keptInFloat: readonly string[];
+  /** Names of nodes that must not run in integer, each with the reason. */
+  readonly keptInFloat: ReadonlyMap<string, string>;
   readonly instructionSets: readonly string[];
 }
 
-export interface Scheme {
+export interface BuiltModel {
   readonly model: Model;
   /** The same computation with all values in float32 under the names that they had, where the model itself lacks some. */
   readonly comparable?: Model;
   /** What suited the rewritten graph to the float kernels of this CPU. */
   readonly passes: CleanUpResult['passes'];
-  readonly plan: Plan;
   readonly integerWeights: readonly IntegerWeight[];
   /** What ONNX Runtime makes of the model; absent where no node was to run in integer. */
   readonly fusion?: Fusion;
+}
+
+export interface Scheme extends BuiltModel {
+  /** The FP32 model that it was made of, when that is not the cleaned one. */
+  readonly float?: Model;
+  readonly plan: Plan;
   readonly calibratedTensors: number;
   /** What the request gave ranges for in vain. */
   readonly overrideNotes?: readonly string[];
@@ -50,6 +56,15 @@ export interface Scheme {
   readonly presets: readonly JudgedPreset[];
   /** What a report should say of it, instead of what follows from the plan. */
   readonly notes?: readonly string[];
+  /** What was tried beyond the plain scheme. */
+  readonly refinements?: readonly RefinementReport[];
+}
+
+/** A scheme of integers, which can be built again with other numbers. */
+export interface IntegerScheme extends Scheme {
+  readonly float: Model;
+  /** The same plan and ranges with other numbers stored. */
+  rebuild(numbers: StoredNumbers): BuiltModel;
 }
 
 /**
@@ -57,10 +72,10 @@ export interface Scheme {
  * executes. A node that did not become an integer kernel is put back to float, and everything is rewritten, until no Q or DQ stands around
  * a float node. Presets differ in nothing but ranges, so they are compared when that is settled.
  */
-export async function applyScheme(options: SchemeOptions): Promise<Scheme> {
+export async function applyScheme(options: SchemeOptions): Promise<IntegerScheme> {
   const { model, shapes, signal } = options;
   const cpu = cpuClass(options.instructionSets);
-  const refused = new Map(options.keptInFloat.map((name) => [name, 'In INT8 it costs too much of the metric.']));
+  const refused = new Map(options.keptInFloat);
   const joins = (node: Node) =>
     !refused.has(node.name) && options.selected(node) && (!options.onlyWhatPays || joinsPay(cpu));
   const implied = (activation: Node, producer: Node) =>
@@ -75,11 +90,11 @@ export async function applyScheme(options: SchemeOptions): Promise<Scheme> {
     await ranges.measure(plan);
     await blocked.quantize(plan);
     options.progress('rewrite', 0);
-    const build = (preset?: Preset) => {
+    const build = (preset?: Preset, numbers = PLAIN_NUMBERS): BuiltModel => {
       const rewritten = rewrite(model, plan, {
+        ...numbers,
         activations: ranges.parameters(preset),
         format: options.format,
-        inputMeans: ranges.inputMeans,
         selected: options.selected,
         perChannel: options.perChannel,
         blocked,
@@ -97,11 +112,12 @@ export async function applyScheme(options: SchemeOptions): Promise<Scheme> {
     for (const [name, reason] of unwanted) refused.set(name, reason);
     if (unwanted.size > 0) continue;
     const presets = await ranges.judge((preset) => build(preset).model);
-    const chosen = presets.find((preset) => preset.chosen);
+    const chosen = presets.find((preset) => preset.chosen)?.preset;
     return {
-      ...(chosen ? build(chosen.preset) : built),
-      ...{ plan, fusion, presets, overrideNotes: options.overrides.notes() },
+      ...(chosen ? build(chosen) : built),
+      ...{ float: model, plan, fusion, presets, overrideNotes: options.overrides.notes() },
       calibratedTensors: ranges.tensors,
+      rebuild: (numbers) => build(chosen, numbers),
     };
   }
 }

@@ -4,7 +4,7 @@ import type { Model } from '../onnx/ir/graph.js';
 import type { CleanUpResult } from '../onnx/passes/clean-up.js';
 import type { RecordedShape } from '../onnx/shapes/record-shapes.js';
 import { ServiceError } from '../platform/errors.js';
-import { applyScheme, type Scheme, type SchemeOptions } from './apply-scheme.js';
+import type { Scheme, SchemeOptions } from './apply-scheme.js';
 import { RangeOverrides } from './calibration/range-overrides.js';
 import { halfScheme } from './half/half-scheme.js';
 import type { NodeSelection } from './node-selection.js';
@@ -12,6 +12,9 @@ import { activationFormat } from './parameters.js';
 import type { IntegerArithmetic } from './plan.js';
 import type { QuantizationSamples } from './samples.js';
 import { storeHalves } from './store-halves.js';
+import { refineScheme } from './transforms/refine-scheme.js';
+
+const TOO_COSTLY = 'In INT8 it costs too much of the metric.';
 
 /** How each integer scheme lets nodes run in integer. */
 const ARITHMETIC: Partial<Readonly<Record<SchemeName, IntegerArithmetic>>> = {
@@ -59,7 +62,7 @@ export async function buildScheme(options: BuildOptions): Promise<Scheme> {
   }
   const arithmetic = ARITHMETIC[step.scheme];
   if (!arithmetic) throw new Error(`${step.scheme} is no scheme of numbers`);
-  return applyScheme({
+  const integer: SchemeOptions = {
     ...{ ...options, model: cleaned, arithmetic, selected, shapes, calibration },
     perChannel: step.per_channel,
     portable: step.portable,
@@ -69,9 +72,9 @@ export async function buildScheme(options: BuildOptions): Promise<Scheme> {
     weights: step.weights,
     onlyWhatPays: step.only_what_pays,
     instructionSets: options.cpu.instructionSets,
-    keptInFloat: options.keptInFloat ?? [],
+    keptInFloat: new Map(options.keptInFloat?.map((name) => [name, TOO_COSTLY])),
     ranging: step.calibration,
-    biasCorrection: step.bias_correction,
     progress,
-  });
+  };
+  return refineScheme(integer, step);
 }

@@ -3,9 +3,8 @@ import { floats, tensor } from '../onnx/ir/tensor.js';
 import { largestPairSum, matrixSumOrder } from '../onnx/saturation.js';
 import { emitBias, outputBeforeBias } from './matrix-product.js';
 import { matrixWeights } from './matrix-weights.js';
-import type { Rewriting } from './rewriting.js';
+import { integersOf, type Rewriting } from './rewriting.js';
 import { matrixLayout } from './weight-layout.js';
-import { quantizeWeights } from './weights.js';
 
 /** ONNX's code of float32, for Cast. */
 const FLOAT32 = 1;
@@ -30,13 +29,14 @@ function dynamicallyQuantized(rewriting: Rewriting, value: string): readonly [st
  */
 export function emitDynamic(rewriting: Rewriting, node: Node): void {
   const { name, k, n, values, alpha } = matrixWeights(node, rewriting.plan.graph);
-  const quantized = quantizeWeights(values, matrixLayout([k, n], false), rewriting);
+  const { stored: quantized, plain } = integersOf(rewriting, node, values, matrixLayout([k, n], false));
 
   const integerWeights = tensor('int8', [k, n], quantized.integers);
   const constant = rewriting.constant(`${name}_int8`, integerWeights);
   rewriting.integerWeights.push({
     node: node.name,
     constant,
+    plain,
     largestPair: largestPairSum(integerWeights, matrixSumOrder()),
   });
   const scaleShape = quantized.scales.length === 1 ? [] : [n];

@@ -4,9 +4,8 @@ import { convSumOrder, largestPairSum, matrixSumOrder } from '../onnx/saturation
 import { leastWeightScale, quantizeBias } from './bias.js';
 import { biasCorrection } from './bias-correction.js';
 import { activationInputs } from './plan.js';
-import { quantizeDequantize, type Rewriting } from './rewriting.js';
+import { integersOf, quantizeDequantize, type Rewriting } from './rewriting.js';
 import { type WeightOperand, weightOperands } from './weight-operands.js';
-import { quantizeWeights } from './weights.js';
 
 /** The name under which `value` is read through QuantizeLinear and DequantizeLinear, made at the first use. */
 function dequantizedInput(rewriting: Rewriting, value: string): string {
@@ -66,13 +65,11 @@ function emitWeights(rewriting: Rewriting, node: Node, inputs: string[], weight:
   const biasName = biasIndex === undefined ? '' : (node.inputs[biasIndex] ?? '');
   const biasTensor = biasName === '' ? undefined : rewriting.plan.graph.initializers.get(biasName);
   const uncorrected = biasTensor && elements(biasTensor, 'float32');
-  const quantized = quantizeWeights(elements(weight.tensor, 'float32'), weight.layout, {
-    perChannel: rewriting.perChannel,
-    avoidSaturation: rewriting.avoidSaturation,
-    ...(uncorrected && {
-      leastScale: (channel: number) => leastWeightScale(uncorrected[channel % uncorrected.length] ?? 0, inputScale),
-    }),
-  });
+  const guard = uncorrected && {
+    leastScale: (channel: number) => leastWeightScale(uncorrected[channel % uncorrected.length] ?? 0, inputScale),
+  };
+  const values = elements(weight.tensor, 'float32');
+  const { stored: quantized, plain } = integersOf(rewriting, node, values, weight.layout, guard);
   const { name, constant } = dequantizedConstant(
     rewriting,
     weight.name,
@@ -85,14 +82,22 @@ function emitWeights(rewriting: Rewriting, node: Node, inputs: string[], weight:
   rewriting.integerWeights.push({
     node: node.name,
     constant,
+    plain,
     largestPair: largestPairSum(
       tensor('int8', weight.tensor.dims, quantized.integers),
       node.opType === 'Conv' ? convSumOrder(weight.tensor.dims.length) : matrixSumOrder(weight.layout.axis === 0),
     ),
   });
   const means = rewriting.inputMeans.get(input);
-  const correction = means && biasIndex !== undefined && biasCorrection(node, rewriting.plan.graph, quantized, means);
-  const bias = correction ? correction.map((added, channel) => added + (uncorrected?.[channel] ?? 0)) : uncorrected;
+  const correction =
+    means && biasIndex !== undefined ? biasCorrection(node, rewriting.plan.graph, quantized, means) : undefined;
+  const added = [correction, rewriting.biasShifts.get(node.name)].filter((each) => each !== undefined);
+  const bias =
+    added.length > 0
+      ? Float64Array.from({ length: weight.layout.channels }, (_, channel) =>
+          added.reduce((sum, each) => sum + (each[channel] as number), uncorrected?.[channel] ?? 0),
+        )
+      : uncorrected;
   if (bias && biasIndex !== undefined) {
     const stored = quantizeBias(bias, inputScale, quantized.scales);
     const integers = { dtype: 'int32', data: stored.integers } as const;

@@ -20,6 +20,7 @@ import { reportNodes, resultOf } from './report-nodes.js';
 import type { QuantizationSamples } from './samples.js';
 import { runOnce, shapesOnSample } from './shapes.js';
 import { FOUR_BIT_OPSET } from './store-in-blocks.js';
+import { noteOn } from './transforms/note.js';
 
 /** Samples on which the error of each node is measured: a mean of squares over thousands of elements needs few. */
 const SQNR_SAMPLES = 8;
@@ -45,7 +46,10 @@ export interface QuantizeOptions {
   readonly progress: (phase: QuantizePhase, fraction: number) => void;
 }
 
-type StageFields = Pick<StageReport, 'passes' | 'calibration' | 'integer_nodes' | 'float_nodes' | 'executed' | 'notes'>;
+type StageFields = Pick<
+  StageReport,
+  'passes' | 'calibration' | 'refinements' | 'integer_nodes' | 'float_nodes' | 'executed' | 'notes'
+>;
 export interface Quantized extends StageFields {
   readonly model: Model;
   /** The model after the lossless clean-up, tuned for the CPU, in FP32. */
@@ -126,6 +130,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
         }),
       },
     }),
+    ...(scheme.refinements && { refinements: [...scheme.refinements] }),
     integer_nodes: integer,
     float_nodes: decisions.length - integer,
     ...(scheme.fusion && {
@@ -134,7 +139,12 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
         dequantize_linear: scheme.fusion.dequantizeLinear,
       },
     }),
-    notes: [...(scheme.notes ?? notesOn(step, scheme)), ...(scheme.overrideNotes ?? []), ...portabilityNotes(nodes)],
+    notes: [
+      ...(scheme.notes ?? notesOn(step, scheme)),
+      ...(scheme.overrideNotes ?? []),
+      ...(scheme.refinements ?? []).map(noteOn),
+      ...portabilityNotes(nodes),
+    ],
     nodes,
   };
 }
@@ -200,7 +210,7 @@ function notesOn({ scheme, only_what_pays, weights }: SettledStep, { plan }: Sch
 function sqnrOfNodes(
   options: QuantizeOptions,
   cleaned: Model,
-  { model, comparable, plan }: Scheme,
+  { float = cleaned, model, comparable, plan }: Scheme,
   shapes: ReadonlyMap<string, RecordedShape>,
   progress: (fraction: number) => void,
 ): Promise<Map<string, number | null>> {
@@ -210,7 +220,7 @@ function sqnrOfNodes(
   if (!samples) return Promise.resolve(new Map());
   const indices = options.selection.slice(0, SQNR_SAMPLES * (samples.batch ?? 1));
   return measureSqnr({
-    float: cleaned,
+    float,
     quantized: comparable ?? model,
     values,
     samples,

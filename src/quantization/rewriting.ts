@@ -4,9 +4,28 @@ import type { BlockedWeights } from './blocked-weights.js';
 import type { NodeSelection } from './node-selection.js';
 import type { ActivationFormat, QuantizationParameters } from './parameters.js';
 import type { Plan } from './plan.js';
+import type { WeightLayout } from './weight-layout.js';
+import { type PlainWeights, type QuantizedWeights, quantizeWeights, type WeightOptions } from './weights.js';
+
+/** Better numbers than the plainest for what a plan stores: each is a refinement that must have earned its place. */
+export interface StoredNumbers {
+  /** INT8 weights by node, where they are others than those of the plainest rounding. */
+  readonly refinedWeights: ReadonlyMap<string, QuantizedWeights>;
+  /** The mean of each channel, of the inputs of nodes whose bias is to be corrected. */
+  readonly inputMeans: ReadonlyMap<string, Float64Array>;
+  /** By node, what is added to each channel's bias. */
+  readonly biasShifts: ReadonlyMap<string, Float64Array>;
+}
+
+/** The extremes of the weights, rounded to nearest, with their biases as they are. */
+export const PLAIN_NUMBERS: StoredNumbers = {
+  refinedWeights: new Map(),
+  inputMeans: new Map(),
+  biasShifts: new Map(),
+};
 
 /** What a plan needs to be carried out. */
-export interface RewriteOptions {
+export interface RewriteOptions extends StoredNumbers {
   /** Parameters of every value of `calibratedValues(plan)`. */
   readonly activations: ReadonlyMap<string, QuantizationParameters>;
   readonly format: ActivationFormat;
@@ -16,8 +35,6 @@ export interface RewriteOptions {
   readonly blocked: BlockedWeights;
   /** Keep neighbouring weights small enough for CPUs whose 16-bit sums saturate. */
   readonly avoidSaturation: boolean;
-  /** The mean of each channel, of the inputs of nodes whose bias is to be corrected. */
-  readonly inputMeans: ReadonlyMap<string, Float64Array>;
 }
 
 /** A weight that integer kernels read: the constant's name in the new graph, by which the executed graph shows who reads it. */
@@ -26,6 +43,8 @@ export interface IntegerWeight {
   readonly constant: string;
   /** The largest sum of a pair of neighbouring weights of one sign; see onnx/saturation. Null for kernels that add up otherwise. */
   readonly largestPair: number | null;
+  /** What a refinement of INT8 weights starts from. */
+  readonly plain?: PlainWeights;
 }
 
 /** The graph under construction; nodes are emitted in topological order. */
@@ -41,6 +60,21 @@ export interface Rewriting extends RewriteOptions {
   emit(...nodes: readonly Node[]): void;
   /** Adds a constant and gives its name; equal bytes under the same hint are stored once. */
   constant(hint: string, value: Tensor): string;
+}
+
+/** The INT8 weights of a node: refined where a refinement has been, and what it would start from. */
+export function integersOf(
+  rewriting: Rewriting,
+  node: Node,
+  weights: Float32Array,
+  layout: WeightLayout,
+  more: Pick<WeightOptions, 'leastScale'> = {},
+): { readonly stored: QuantizedWeights; readonly plain: PlainWeights } {
+  const { perChannel, avoidSaturation } = rewriting;
+  const options = { perChannel, avoidSaturation, ...more };
+  const quantized = quantizeWeights(weights, layout, options);
+  const plain = { weights, layout, options, quantized };
+  return { stored: rewriting.refinedWeights.get(node.name) ?? quantized, plain };
 }
 
 function zeroPointOf(dtype: ActivationFormat['dtype'], zeroPoint: number): Tensor {

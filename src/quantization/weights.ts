@@ -19,6 +19,14 @@ export interface WeightOptions {
   readonly leastScale?: (channel: number) => number;
 }
 
+/** Weights beside what the plainest rounding makes of them: from where better numbers start. */
+export interface PlainWeights {
+  readonly weights: Float32Array;
+  readonly layout: WeightLayout;
+  readonly options: WeightOptions;
+  readonly quantized: QuantizedWeights;
+}
+
 /** How often a channel's scale is widened until its pairs are safe; the first widening nearly always suffices. */
 const MAX_WIDENINGS = 8;
 /** Rounding can push a pair that scales to exactly the bound past it by one step. */

@@ -65,14 +65,16 @@ export class Search {
       signal.throwIfAborted();
       progress(index / rungs.length);
       const started = this.#elapsedSeconds();
-      const reason = this.#affordable() ? this.#needless(rung) : `the budget of ${budgetSeconds} s is used up`;
+      const reason = this.#affordable(rung.effort)
+        ? this.#needless(rung)
+        : `the budget of ${budgetSeconds} s is used up`;
       if (reason !== null) {
         this.#refuse(rung.recipe, `not tried: ${reason}`);
         continue;
       }
       await this.#try(rung.recipe);
       const seconds = this.#elapsedSeconds();
-      this.#longestSeconds = Math.max(this.#longestSeconds, seconds - started);
+      this.#longestSeconds = Math.max(this.#longestSeconds, (seconds - started) / (rung.effort ?? 1));
       await memory.save({ rungs: index + 1, seconds, longest: this.#longestSeconds, candidates: this.#candidates });
     }
     progress(1);
@@ -99,9 +101,9 @@ export class Search {
     return this.#earlierSeconds + this.options.workshop.elapsedSeconds();
   }
 
-  /** Whether one more candidate fits the budget, if it takes as long as the longest yet. */
-  #affordable(): boolean {
-    return this.#elapsedSeconds() + this.#longestSeconds <= this.options.budgetSeconds;
+  /** Whether one more candidate fits the budget, if it takes `effort` times as long as the longest plain one yet. */
+  #affordable(effort = 1): boolean {
+    return this.#elapsedSeconds() + this.#longestSeconds * effort <= this.options.budgetSeconds;
   }
 
   /** Why a rung that can only win a metric back need not be tried; null when it may be worth it. */

@@ -83,6 +83,7 @@ describe('the ladder', () => {
     const rungs = ladder(step, false);
     const schemes = new Set(rungs.map(({ recipe }) => recipe.step?.scheme)).size;
     assert.equal(new Set(rungs.slice(0, schemes).map(({ recipe }) => recipe.step?.scheme)).size, schemes);
+    assert.ok((rungs.at(-1)?.recipe.step?.transforms.length ?? 0) > 0, 'the dearest at the end');
     const first = rungs.findIndex(({ repairs }) => repairs !== null);
     assert.ok(rungs.slice(first).every(({ recipe, repairs }) => repairs?.step?.scheme === recipe.step?.scheme));
   });
@@ -103,6 +104,18 @@ describe('a search', () => {
     );
     assert.deepEqual(shop.made, ['a', 'b']);
     assert.match(found[3]?.refused ?? '', /not tried: the budget of 100 s is used up/);
+  });
+
+  test('a dear recipe is begun only when the budget has room for all of it', async () => {
+    const shop = workshop(() => measurements(1.5, 0), { seconds: 10 });
+    const rungs = [
+      { recipe: recipe('cheap'), repairs: null },
+      { recipe: recipe('dear'), repairs: null, effort: 12 },
+      { recipe: recipe('half as dear'), repairs: null, effort: 6 },
+    ];
+    const found = await search([], shop, { rungs });
+    assert.deepEqual(shop.made, ['cheap', 'half as dear']);
+    assert.match(found[1]?.refused ?? '', /not tried: the budget/);
   });
 
   test('a recipe that cannot be carried out gives its reason; a mistake of ours is thrown', async () => {

@@ -5,12 +5,8 @@ import { FOLLOWED_OPERATORS } from '../../contracts/derived-student.js';
 import { TEMPLATE_NAMES, TRAINABLE_OPERATORS } from '../../contracts/distill-step.js';
 import { MAX_METADATA_PAIRS, MAX_STEPS, METRICS } from '../../contracts/job-spec.js';
 import { QUANTIZABLE_OPERATORS } from '../../contracts/operators.js';
-import {
-  BIAS_CORRECTIONS,
-  CALIBRATION_METHODS,
-  RECOVERABLE_SCHEMES,
-  STEP_SCHEMES,
-} from '../../contracts/quantize-step.js';
+import { CALIBRATION_METHODS, RECOVERABLE_SCHEMES, STEP_SCHEMES } from '../../contracts/quantize-step.js';
+import { BIAS_CORRECTIONS, ROUNDINGS, TRANSFORMS, WEIGHT_RANGES } from '../../contracts/refinements.js';
 import { Capabilities } from '../../contracts/service.js';
 import { MAX_UNFINISHED_JOBS } from '../../jobs/limits.js';
 import { MAX_NODES, NEWEST_OPSET, OLDEST_OPSET } from '../../onnx/admission/limits.js';
@@ -33,9 +29,12 @@ function capabilities(): Capabilities {
     object: 'capabilities',
     schemes: [...STEP_SCHEMES],
     calibration_methods: [...CALIBRATION_METHODS],
+    transforms: [...TRANSFORMS],
     bias_corrections: [...BIAS_CORRECTIONS],
     activation_types: [...ACTIVATION_TYPES],
     recoverable_schemes: [...RECOVERABLE_SCHEMES],
+    weight_ranges: [...WEIGHT_RANGES],
+    roundings: [...ROUNDINGS],
     metrics: [...METRICS],
     quantizable_operators: Object.fromEntries(
       Object.entries(QUANTIZABLE_OPERATORS).map(([scheme, operators]) => [scheme, [...operators]]),

@@ -1,7 +1,6 @@
-import type { Calibration, QuantizeStep } from '../../contracts/quantize-step.js';
+import type { Calibration } from '../../contracts/quantize-step.js';
 import type { Model } from '../../onnx/ir/graph.js';
 import { BITS, elementCount } from '../../onnx/ir/tensor.js';
-import { correctedInputs } from '../bias-correction.js';
 import {
   type ActivationFormat,
   type QuantizationParameters,
@@ -12,7 +11,6 @@ import { calibratedValues, type Plan } from '../plan.js';
 import type { QuantizationSamples } from '../samples.js';
 import type { Shapes } from '../workload.js';
 import { calibrate } from './calibrate.js';
-import { measureInputMeans } from './input-means.js';
 import { type Preset, presetsOf } from './range-methods.js';
 import type { OverriddenRange, RangeOverrides } from './range-overrides.js';
 import { SCORED_SAMPLES, type ScoredPreset, scorePresets } from './score-presets.js';
@@ -27,7 +25,6 @@ export interface RangingOptions extends Omit<CalibrationTask, 'values' | 'sample
   /** Ranges that the request gives by name. */
   readonly overrides: RangeOverrides;
   readonly format: ActivationFormat;
-  readonly biasCorrection: QuantizeStep['bias_correction'];
   readonly shapes: Shapes;
   readonly progress: (phase: 'calibrate' | 'rewrite', fraction: number) => void;
 }
@@ -41,7 +38,6 @@ export interface JudgedPreset extends ScoredPreset {
 export class CalibratedRanges {
   readonly #ranges: ReadonlyMap<Preset, Map<string, Range>>;
   readonly #measured = new Set<string>();
-  readonly #inputMeans = new Map<string, Float64Array>();
   readonly #first: Preset;
 
   constructor(readonly options: RangingOptions) {
@@ -53,11 +49,6 @@ export class CalibratedRanges {
   /** How many tensors have a range. */
   get tensors(): number {
     return this.#measured.size;
-  }
-
-  /** The mean of each channel of the inputs whose nodes get their bias corrected. */
-  get inputMeans(): ReadonlyMap<string, Float64Array> {
-    return this.#inputMeans;
   }
 
   /** Scale and zero point of everything measured, by one preset; by default the first. */
@@ -88,9 +79,6 @@ export class CalibratedRanges {
     for (const [value, range] of await this.#givenRanges(task, given, bytes))
       for (const ranges of this.#ranges.values()) ranges.set(value, range);
     for (const value of values) this.#measured.add(value);
-    if (this.options.biasCorrection === 'none') return;
-    const inputs = correctedInputs(plan).filter(({ value }) => !this.#inputMeans.has(value));
-    for (const [value, means] of await measureInputMeans(task, inputs)) this.#inputMeans.set(value, means);
   }
 
   /** What a request says of values by name; those with a method of their own are measured. */

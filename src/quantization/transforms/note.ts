@@ -1,0 +1,13 @@
+import type { RefinementReport } from '../../contracts/report.js';
+
+const decibels = (value: number | null) => `${value?.toFixed(1) ?? '?'} dB`;
+
+/** What became of a refinement, as a sentence. */
+export function noteOn({ name, variant, kept, ...found }: RefinementReport): string {
+  const what = variant === undefined ? name : `${name} (${variant})`;
+  const { output_sqnr_db: decibel, output_sqnr_db_without: without } = found;
+  if (decibel === null)
+    return kept ? `${what} was applied unjudged: there are no samples.` : `${what} found nothing to do.`;
+  const numbers = `signal to noise of the outputs on selection samples ${decibels(decibel)} with it, ${decibels(without)} without`;
+  return kept ? `${what} was kept: ${numbers}.` : `${what} was dropped: ${numbers}.`;
+}

@@ -1,0 +1,240 @@
+import { LARGEST_PAIR, pairSum } from '../../onnx/saturation.js';
+import { roundAndClip, roundHalfToEven } from '../rounding.js';
+import type { PlainWeights, QuantizedWeights } from '../weights.js';
+import type { SecondMoments } from './second-moments.js';
+
+const LARGEST = 127;
+/** Numbers from one to another, both included, in even steps. */
+const steps = (from: number, to: number, count: number) =>
+  Array.from({ length: count + 1 }, (_, i) => from + ((to - from) * i) / count);
+/**
+ * Scales tried, relative to the one that the extremes give. Few are far below: 8 bits seldom gain by clipping. Most are near it, where the
+ * grid falls better or worse on the weights by chance.
+ */
+const RELATIVE_SCALES = [...steps(0.5, 0.95, 9), ...steps(0.96, 1.02, 40)];
+
+/** The channels that share a scale, as rows of K weights one after the other. */
+interface Rows {
+  readonly channels: readonly number[];
+  readonly k: number;
+  readonly weights: Float64Array;
+}
+
+function rowsOf({ weights, layout, quantized }: PlainWeights): Rows[] {
+  const all = Array.from({ length: layout.channels }, (_, channel) => channel);
+  const groups = quantized.perChannel ? all.map((channel) => [channel]) : [all];
+  return groups.map((channels) => ({
+    channels,
+    k: layout.k,
+    weights: Float64Array.from(
+      { length: channels.length * layout.k },
+      (_, i) => weights[layout.index(channels[Math.floor(i / layout.k)] as number, i % layout.k)] as number,
+    ),
+  }));
+}
+
+/** Takes from both of a pair what is too much for a 16-bit sum, in equal parts, which is the nearest safe pair. */
+function makeSafe(integers: Int8Array, scaled: (at: number) => number, at: number): void {
+  const [first, second] = [integers[at] as number, integers[at + 1] as number];
+  if (pairSum(first, second) <= LARGEST_PAIR) return;
+  const sign = Math.sign(first);
+  const [x, y] = [Math.abs(scaled(at)), Math.abs(scaled(at + 1))];
+  const kept = roundAndClip(x - (x + y - LARGEST_PAIR) / 2, LARGEST_PAIR - LARGEST, LARGEST);
+  integers[at] = sign * kept;
+  integers[at + 1] = sign * (LARGEST_PAIR - kept);
+}
+
+/** Writes the nearest safe integers for a scale. @returns Σ (w − s·q)² */
+function nearest({ weights, k }: Rows, scale: number, avoidSaturation: boolean, integers: Int8Array): number {
+  const scaled = (at: number) => (weights[at] as number) / scale;
+  for (let at = 0; at < weights.length; at++) integers[at] = roundAndClip(Math.fround(scaled(at)), -LARGEST, LARGEST);
+  if (avoidSaturation)
+    for (let row = 0; row < weights.length; row += k)
+      for (let i = 0; i + 1 < k; i += 2) makeSafe(integers, scaled, row + i);
+  let error = 0;
+  for (let at = 0; at < weights.length; at++)
+    error += ((weights[at] as number) - scale * (integers[at] as number)) ** 2;
+  return error;
+}
+
+interface Integers {
+  readonly scale: number;
+  readonly integers: Int8Array;
+}
+
+/** Puts each group of rows where the layout has it. @param steps of arithmetic for one number, about */
+async function assembled(
+  plain: PlainWeights,
+  breathe: (steps: number) => Promise<void>,
+  steps: number,
+  refine: (rows: Rows, index: number) => Integers,
+): Promise<QuantizedWeights> {
+  const { layout, quantized } = plain;
+  const integers = new Int8Array(quantized.integers.length);
+  const scales = new Float32Array(quantized.scales.length);
+  for (const [index, rows] of rowsOf(plain).entries()) {
+    await breathe(rows.weights.length * steps);
+    const found = refine(rows, index);
+    scales[index] = found.scale;
+    rows.channels.forEach((channel, row) => {
+      for (let i = 0; i < rows.k; i++) integers[layout.index(channel, i)] = found.integers[row * rows.k + i] as number;
+    });
+  }
+  return { integers, scales, perChannel: quantized.perChannel };
+}
+
+const leastScale = ({ options }: PlainWeights, { channels }: Rows) =>
+  Math.max(0, ...channels.map((channel) => options.leastScale?.(channel) ?? 0));
+
+/** The scale of each channel that makes the least squared error of its weights. */
+export function leastErrorWeights(
+  plain: PlainWeights,
+  breathe: (steps: number) => Promise<void>,
+): Promise<QuantizedWeights> {
+  const { options, quantized } = plain;
+  return assembled(plain, breathe, RELATIVE_SCALES.length, (rows, index) => {
+    const start = quantized.scales[index] as number;
+    let best = { scale: start, integers: new Int8Array(rows.weights.length) };
+    let least = nearest(rows, start, options.avoidSaturation, best.integers);
+    const trial = new Int8Array(rows.weights.length);
+    for (const relative of RELATIVE_SCALES) {
+      const scale = Math.fround(start * relative);
+      if (scale < leastScale(plain, rows) || scale === 0) continue;
+      const error = nearest(rows, scale, options.avoidSaturation, trial);
+      if (error >= least) continue;
+      least = error;
+      best = { scale, integers: trial.slice() };
+    }
+    return best;
+  });
+}
+
+/** The diagonal grows by this share of its mean, so that what few samples leave open stays near the weights (as in GPTQ). */
+const DAMPING = 0.01;
+/** Each round goes over all weights once; most changes come in the first. */
+const ROUNDS = 4;
+
+/** Bounds of a weight beside its neighbour in a 16-bit sum. */
+function bounds(integers: Int8Array, at: number, k: number, avoidSaturation: boolean): readonly [number, number] {
+  const partner = at ^ 1;
+  if (!avoidSaturation || partner >= k) return [-LARGEST, LARGEST];
+  const other = integers[partner] as number;
+  return [Math.max(-LARGEST, Math.max(0, -other) - LARGEST_PAIR), Math.min(LARGEST, LARGEST_PAIR - Math.max(0, other))];
+}
+
+/** H·v of a symmetric matrix. */
+function times(matrix: Float32Array, vector: ArrayLike<number>): Float64Array {
+  const k = vector.length;
+  const result = new Float64Array(k);
+  for (let row = 0; row < k; row++) {
+    const factor = vector[row] as number;
+    if (factor === 0) continue;
+    const start = row * k;
+    for (let column = 0; column < k; column++)
+      (result[column] as number) += factor * (matrix[start + column] as number);
+  }
+  return result;
+}
+
+const dot = (a: ArrayLike<number>, b: ArrayLike<number>) => {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
+  return sum;
+};
+
+/**
+ * Lowers eᵀ·H·e for one output channel, e = w − s·q, H = E[x·xᵀ]: the expected squared error of its output. By turns each integer goes
+ * to where it helps most while the others are held, then the scale to s = qᵀHw / qᵀHq. Never ends higher than it began.
+ */
+function descend(
+  weights: Float64Array,
+  matrix: Float32Array,
+  start: Integers,
+  options: { readonly avoidSaturation: boolean; readonly leastScale: number; readonly fixedScale: boolean },
+): Integers {
+  const k = weights.length;
+  const integers = start.integers.slice();
+  let { scale } = start;
+  const product = times(matrix, weights);
+  const gradient = times(
+    matrix,
+    weights.map((weight, i) => weight - scale * (integers[i] as number)),
+  );
+  for (let round = 0; round < ROUNDS; round++) {
+    let moved = false;
+    for (let i = 0; i < k; i++) {
+      const curvature = matrix[i * k + i] as number;
+      if (curvature <= 0) continue;
+      const [low, high] = bounds(integers, i, k, options.avoidSaturation);
+      const current = integers[i] as number;
+      const step = (gradient[i] as number) / (curvature * scale);
+      const next = Math.min(high, Math.max(low, current + roundHalfToEven(step)));
+      // Bounded on one side, a step may overshoot where half of it would help: only what lowers the error is done.
+      const by = next - current;
+      if (by === 0 || by * (by - 2 * step) >= 0) continue;
+      integers[i] = next;
+      moved = true;
+      const shift = by * scale;
+      const row = i * k;
+      for (let j = 0; j < k; j++) (gradient[j] as number) -= shift * (matrix[row + j] as number);
+    }
+    if (options.fixedScale) {
+      if (moved) continue;
+      break;
+    }
+    const size = (dot(integers, product) - dot(integers, gradient)) / scale;
+    const better = size > 0 ? Math.fround(dot(integers, product) / size) : scale;
+    if (better <= Math.max(0, options.leastScale) || !Number.isFinite(better)) break;
+    const inner = gradient.map((value, i) => ((product[i] as number) - value) / scale);
+    for (let i = 0; i < k; i++) gradient[i] = (product[i] as number) - better * (inner[i] as number);
+    const changed = Math.abs(better / scale - 1) > 1e-4;
+    scale = better;
+    if (!moved && !changed) break;
+  }
+  return { scale, integers };
+}
+
+/**
+ * Weights rounded for what their layer really reads (the objective of AdaRound, Nagel et al., "Up or Down?", 2020, equation 13, solved
+ * by coordinate descent, with the scale of each channel as one more unknown).
+ * @param from where to begin
+ */
+export function roundedForInputs(
+  plain: PlainWeights,
+  from: QuantizedWeights,
+  moments: SecondMoments,
+  breathe: (steps: number) => Promise<void>,
+): Promise<QuantizedWeights> {
+  const { options, layout } = plain;
+  const { k } = moments;
+  const matrices = moments.groups.map((group) => damped(group, k));
+  const perGroup = layout.channels / matrices.length;
+  return assembled(plain, breathe, k, (rows, index) => {
+    let scale = from.scales[index] as number;
+    const integers = new Int8Array(rows.weights.length);
+    rows.channels.forEach((channel, row) => {
+      const start = Int8Array.from({ length: k }, (_, i) => from.integers[layout.index(channel, i)] as number);
+      const found = descend(
+        rows.weights.slice(row * k, (row + 1) * k),
+        matrices[Math.floor(channel / perGroup)] as Float32Array,
+        { scale, integers: start },
+        {
+          avoidSaturation: options.avoidSaturation,
+          leastScale: leastScale(plain, rows),
+          fixedScale: rows.channels.length > 1,
+        },
+      );
+      scale = found.scale;
+      integers.set(found.integers, row * k);
+    });
+    return { scale, integers };
+  });
+}
+
+function damped(matrix: Float32Array, k: number): Float32Array {
+  const result = matrix.slice();
+  let trace = 0;
+  for (let i = 0; i < k; i++) trace += matrix[i * k + i] as number;
+  for (let i = 0; i < k; i++) (result[i * k + i] as number) += (DAMPING * trace) / k;
+  return result;
+}
