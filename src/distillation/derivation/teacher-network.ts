@@ -1,3 +1,4 @@
+import { separateVectors } from '../../channels/separate-vectors.js';
 import { shapeArithmetic, withConstants } from '../../channels/shape-arithmetic.js';
 import type { Samples } from '../../datasets/samples.js';
 import type { Model } from '../../onnx/ir/graph.js';
@@ -49,6 +50,7 @@ export async function teacherNetwork(
     settled.size === 0
       ? prepared
       : prepareStudent((await cleanUp(withConstants(prepared, settled), { run: fold, signal })).model);
+  separateVectors(model.graph);
   const recorded = await recordShapes(model, (exposed, fetches) => run(exposed, few, fetches, threads), few);
   return { model, shapes: new Map([...recorded].map(([name, { dims }]) => [name, dims])) };
 }
