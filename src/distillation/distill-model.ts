@@ -9,6 +9,7 @@ import type { CheckpointStore } from './checkpoint-schedule.js';
 import { classLabels, requireLabels } from './class-labels.js';
 import { frozenNodes } from './frozen.js';
 import { type LossPlan, lossPlan } from './losses/loss-plan.js';
+import { areProbabilities, holdsProbabilities, lossOfOutputs } from './losses/probabilities.js';
 import { TARGETS } from './program.js';
 import { exportStudent } from './students/export-student.js';
 import { prepareStudent } from './students/prepare-student.js';
@@ -61,6 +62,9 @@ export interface Distilled extends Omit<TrainedStudent, 'weights'> {
   readonly notes: readonly string[];
 }
 
+/** Answers of the teacher that are looked at to tell probabilities from logits. */
+const PROBED = 16;
+
 /**
  * Trains a student by its teacher, and the baseline that says what the teacher was worth. Works without labels; the teacher runs over
  * the samples once.
@@ -96,7 +100,12 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
     }),
   );
   try {
-    const { dims } = await teacher.rows([indices[0] ?? 0]);
+    const answers = await teacher.rows(loss.teacher ? indices.slice(0, PROBED) : indices.slice(0, 1));
+    const { dims } = answers;
+    const probabilities = {
+      student: holdsProbabilities(student.graph, output),
+      teacher: loss.teacher && areProbabilities(answers),
+    };
     const needsClasses = loss.labels || options.labelled;
     const count = dims.at(-1) ?? 0;
     const classes = needsClasses ? await classLabels(samples, all, count) : new Map<number, number>();
@@ -134,8 +143,10 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
         progress: report(run),
         outOfTime: () => options.outOfTime?.(ends[run]) ?? false,
       });
-    const { weights, ...result } = await runWith(loss, 'distill');
-    const baseline = byLabels ? (await runWith(lossPlan({ kind: 'labels' }), 'baseline')).weights : new Map();
+    const { weights, ...result } = await runWith(lossOfOutputs(step.loss, probabilities), 'distill');
+    const baseline = byLabels
+      ? (await runWith(lossOfOutputs({ kind: 'labels' }, probabilities), 'baseline')).weights
+      : new Map();
     report('baseline')(1);
     return {
       ...result,
