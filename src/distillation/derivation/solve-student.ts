@@ -18,8 +18,8 @@ import type { TeacherNetwork } from './teacher-network.js';
 /** Most inputs of a layer that is solved: their products take 8·P² bytes, 128 MB. */
 const MOST_INPUTS = 4096;
 /** Rows per unknown of one output, and rows at least: positions of one sample resemble each other, so more than a few times P pay. */
-const ROWS_PER_INPUT = 8;
-const FEWEST_ROWS = 8_192;
+const ROWS_PER_INPUT = 16;
+const FEWEST_ROWS = 16_384;
 /** Samples that run together. */
 const BATCH = 16;
 /** Of so many batches one is held out, to choose λ and to see whether the solution is better than the slice. */
