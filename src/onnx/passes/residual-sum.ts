@@ -4,7 +4,8 @@ import type { Pass } from './pass.js';
 
 /**
  * A residual Add before a LayerNormalization becomes Sum, which is the same sum. ONNX Runtime fuses Add and LayerNormalization into
- * SkipLayerNormalization, whose CPU kernel takes 137 µs where the two take 27 (64x384 floats); it does not fuse Sum.
+ * SkipLayerNormalization, whose CPU kernel takes 137 µs where the two take 27 (64x384 floats, AVX-512; with a Tanh before them 227 against
+ * 70 on AVX2); it does not fuse Sum. It fuses only where it knows the shapes: elsewhere Sum costs nothing and gains nothing.
  */
 export const residualSum: Pass = {
   name: 'residual_sum',
