@@ -19,7 +19,14 @@ export const STEP_SCHEMES = [...SCHEMES, 'auto'] as const;
 export type StepScheme = (typeof STEP_SCHEMES)[number];
 
 /** Whether a scheme has to see samples: it measures the ranges of activations on them. */
-export const measuresRanges = (scheme: StepScheme): boolean => scheme === 'int8_static' || scheme === 'fp16';
+const measuresRanges = (scheme: StepScheme): boolean => scheme === 'int8_static' || scheme === 'fp16';
+/** Why a step has to see samples, as the end of a sentence; null when it can do without. */
+export function needOfSamples({ scheme, weights }: Pick<QuantizeStep, 'scheme' | 'weights'>): string | null {
+  if (measuresRanges(scheme)) return `${scheme} measures the ranges of activations on samples`;
+  return scheme === 'int4_weights' && weights.method === 'gptq'
+    ? 'gptq rounds weights by their inputs on samples'
+    : null;
+}
 
 /** What a search looks for among models that are good enough. */
 export const OBJECTIVES = ['latency', 'size'] as const;
@@ -64,19 +71,24 @@ export const Calibration = z
   );
 export type Calibration = z.infer<typeof Calibration>;
 
-export const WEIGHT_METHODS = ['rtn', 'mse'] as const;
+export const WEIGHT_METHODS = ['rtn', 'mse', 'hqq', 'gptq', 'auto'] as const;
 
-export const Weights = z.strictObject({
-  bits: z
-    .union([z.literal(2), z.literal(3), z.literal(4)])
-    .default(4)
-    .meta({ description: 'Bits of a weight. 2 and 3 cost most networks some points until they are trained again.' }),
-  method: z.enum(WEIGHT_METHODS).default('rtn').meta({
-    description:
-      'rtn rounds to nearest. mse then refines scale and zero point of each block to the least squared error, which clips: it often costs more than it gains.',
-  }),
-  symmetric: z.boolean().default(false).meta({ description: 'No zero points: 2 to 5 % smaller, less accurate.' }),
-});
+export const Weights = z
+  .strictObject({
+    bits: z
+      .union([z.literal(2), z.literal(3), z.literal(4)])
+      .default(4)
+      .meta({ description: 'Bits of a weight. 2 and 3 cost most networks some points until they are trained again.' }),
+    method: z.enum(WEIGHT_METHODS).default('rtn').meta({
+      description:
+        "rtn rounds to nearest. mse then refines scale and zero point of each block to the least squared error, which clips: it often costs more than it gains. hqq moves the zero points by half-quadratic splitting. gptq lets the weights that are rounded later make up for the errors of earlier ones, by their inputs on calibration samples: it needs a dataset. auto compares whole models on selection samples and keeps the one whose outputs are nearest to FP32's; without a dataset it is rtn.",
+    }),
+    symmetric: z.boolean().default(false).meta({ description: 'No zero points: 2 to 5 % smaller, less accurate.' }),
+  })
+  .refine(({ method, symmetric }) => method !== 'hqq' || !symmetric, {
+    path: ['symmetric'],
+    error: 'the method "hqq" moves zero points, and a symmetric weight has none',
+  });
 
 const QuantizeFields = z.strictObject({
   type: z.literal('quantize'),

@@ -180,6 +180,20 @@ export const StageReport = z.object({
     description:
       'What was asked for beyond plain INT8, in the order in which it was tried: kept only where the outputs on selection samples came out nearer to FP32.',
   }),
+  weights: z
+    .object({
+      bits: z.int(),
+      method: z.string(),
+      methods: z
+        .array(z.object({ name: z.string(), output_sqnr_db: z.number(), chosen: z.boolean() }))
+        .optional()
+        .meta({
+          description:
+            'Method auto: whole models compared on selection samples, by the signal to quantization noise of the outputs in dB.',
+        }),
+    })
+    .optional()
+    .meta({ description: 'How int4_weights rounded weights.' }),
   integer_nodes: z.int().optional(),
   float_nodes: z.int().optional(),
   executed: z.object({ quantize_linear: z.int(), dequantize_linear: z.int() }).optional().meta({

@@ -3,8 +3,7 @@ import type { Model, Node } from '../onnx/ir/graph.js';
 import { blockSize } from '../onnx/passes/blocked-layout.js';
 import type { CleanUpResult } from '../onnx/passes/clean-up.js';
 import { tuneForCpu } from '../onnx/passes/tune-for-cpu.js';
-import type { BlockOptions } from './block-weights.js';
-import { BlockedWeights } from './blocked-weights.js';
+import { BlockQuantizer, type BlockQuantizerOptions, type JudgedMethod } from './block-quantizer.js';
 import { CalibratedRanges, type JudgedPreset, type RangingOptions } from './calibration/calibrated-ranges.js';
 import type { Preset } from './calibration/range-methods.js';
 import { decideNodes } from './decide.js';
@@ -19,7 +18,7 @@ import { FOUR_BIT_OPSET } from './store-in-blocks.js';
 import { cpuClass, joinsPay, saturates } from './what-pays.js';
 
 /** `model` is cleaned up, of opset 13 or later, every node with a name of its own. */
-export interface SchemeOptions extends RangingOptions {
+export interface SchemeOptions extends RangingOptions, BlockQuantizerOptions {
   readonly arithmetic: IntegerArithmetic;
   readonly selected: NodeSelection;
   readonly perChannel: boolean;
@@ -27,7 +26,6 @@ export interface SchemeOptions extends RangingOptions {
   readonly portable: boolean;
   /** ONNX Runtime has no integer kernels for these activations: Q and DQ stay, for other devices. */
   readonly emulated: boolean;
-  readonly weights: BlockOptions;
   readonly onlyWhatPays: boolean;
   /** Names of nodes that must not run in integer, each with the reason. */
   readonly keptInFloat: ReadonlyMap<string, string>;
@@ -54,6 +52,8 @@ export interface Scheme extends BuiltModel {
   readonly overrideNotes?: readonly string[];
   /** Presets of ranges that were compared; none when there was only one. */
   readonly presets: readonly JudgedPreset[];
+  /** Ways to round weights that were compared; none when there was only one. */
+  readonly methods: readonly JudgedMethod[];
   /** What a report should say of it, instead of what follows from the plan. */
   readonly notes?: readonly string[];
   /** What was tried beyond the plain scheme. */
@@ -81,16 +81,16 @@ export async function applyScheme(options: SchemeOptions): Promise<IntegerScheme
   const implied = (activation: Node, producer: Node) =>
     !options.format.symmetric && !options.overrides.mentions(activation.outputs[0] ?? '', [activation, producer]);
   const ranges = new CalibratedRanges(options);
-  const blocked = new BlockedWeights(options);
+  const quantizer = new BlockQuantizer(options);
   for (;;) {
     signal.throwIfAborted();
     const fourBitConstants = (model.opsets.get('') ?? 0) >= FOUR_BIT_OPSET;
     const decisions = decideNodes({ ...options, graph: model.graph, cpu, shapes, refused, fourBitConstants });
     const plan = new StaticPlanner(model.graph, decisions, implied).plan(joins);
     await ranges.measure(plan);
-    await blocked.quantize(plan);
+    const first = await quantizer.quantize(plan, quantizer.methods[0]);
     options.progress('rewrite', 0);
-    const build = (preset?: Preset, numbers = PLAIN_NUMBERS): BuiltModel => {
+    const build = (preset?: Preset, numbers = PLAIN_NUMBERS, blocked = first): BuiltModel => {
       const rewritten = rewrite(model, plan, {
         ...numbers,
         activations: ranges.parameters(preset),
@@ -112,12 +112,15 @@ export async function applyScheme(options: SchemeOptions): Promise<IntegerScheme
     for (const [name, reason] of unwanted) refused.set(name, reason);
     if (unwanted.size > 0) continue;
     const presets = await ranges.judge((preset) => build(preset).model);
+    const methods = await quantizer.judge(plan, (blocked) => build(undefined, PLAIN_NUMBERS, blocked).model);
     const chosen = presets.find((preset) => preset.chosen)?.preset;
+    const method = methods.find((each) => each.chosen)?.preset;
+    const blocked = method ? await quantizer.quantize(plan, method) : first;
     return {
-      ...(chosen ? build(chosen) : built),
-      ...{ float: model, plan, fusion, presets, overrideNotes: options.overrides.notes() },
+      ...(chosen || method ? build(chosen, PLAIN_NUMBERS, blocked) : built),
+      ...{ float: model, plan, fusion, presets, methods, overrideNotes: options.overrides.notes() },
       calibratedTensors: ranges.tensors,
-      rebuild: (numbers) => build(chosen, numbers),
+      rebuild: (numbers) => build(chosen, numbers, blocked),
     };
   }
 }

@@ -1,5 +1,5 @@
 import { has16Bits } from '../contracts/activations.js';
-import { measuresRanges, type Scheme as SchemeName, type SettledStep } from '../contracts/quantize-step.js';
+import { needOfSamples, type Scheme as SchemeName, type SettledStep } from '../contracts/quantize-step.js';
 import type { Model } from '../onnx/ir/graph.js';
 import type { CleanUpResult } from '../onnx/passes/clean-up.js';
 import type { RecordedShape } from '../onnx/shapes/record-shapes.js';
@@ -38,15 +38,20 @@ export interface BuildOptions extends Pick<SchemeOptions, 'selection' | 'threads
   readonly shapes: ReadonlyMap<string, RecordedShape>;
 }
 
+/** What comes nearest and needs no samples. */
+const OTHERS_WITHOUT_SAMPLES: Partial<Readonly<Record<SchemeName, string>>> = {
+  fp16: 'fp16_weights',
+  int4_weights: 'the method rtn',
+};
+
 /** @throws ServiceError dataset_required when the scheme measures something and there are no samples */
-export function refuseWithoutSamples({ scheme }: SettledStep, calibration: readonly number[]): void {
-  if (!measuresRanges(scheme) || calibration.length > 0) return;
-  const other = scheme === 'fp16' ? 'fp16_weights' : 'int8_dynamic';
-  throw new ServiceError(
-    'dataset_required',
-    `${scheme} measures the ranges of activations on samples, and there are none.`,
-    { hint: `Name a dataset in the job, or use ${other}, which needs none.` },
-  );
+export function refuseWithoutSamples(step: SettledStep, calibration: readonly number[]): void {
+  const need = needOfSamples(step);
+  if (need === null || calibration.length > 0) return;
+  const other = OTHERS_WITHOUT_SAMPLES[step.scheme] ?? 'int8_dynamic';
+  throw new ServiceError('dataset_required', `${need}, and there are none.`, {
+    hint: `Name a dataset in the job, or use ${other}, which needs none.`,
+  });
 }
 
 /** Carries out the scheme that a step names, on the cleaned model. @throws as the scheme does */

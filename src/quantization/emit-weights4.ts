@@ -16,7 +16,9 @@ const INT8_ACTIVATIONS = 4;
  */
 export function emitWeights4(rewriting: Rewriting, node: Node): void {
   const { name, k, n, alpha } = matrixWeights(node, rewriting.plan.graph);
-  const { bits, symmetric, blocks, integers, scales, zeroPoints } = rewriting.blocked.multiplied(name);
+  const blocked = rewriting.blocked.multiplied.get(name);
+  if (!blocked) throw new Error(`${name} was not quantized in blocks`);
+  const { bits, symmetric, blocks, integers, scales, zeroPoints } = blocked;
   if (bits === 3) throw new Error('MatMulNBits has no 3 bits');
   const packed = tensor('uint8', [n, blocks, (BLOCK * bits) / 8], packBits(integers, bits));
   const constant = rewriting.constant(`${name}_int${bits}`, packed);

@@ -48,7 +48,7 @@ export interface QuantizeOptions {
 
 type StageFields = Pick<
   StageReport,
-  'passes' | 'calibration' | 'refinements' | 'integer_nodes' | 'float_nodes' | 'executed' | 'notes'
+  'passes' | 'calibration' | 'weights' | 'refinements' | 'integer_nodes' | 'float_nodes' | 'executed' | 'notes'
 >;
 export interface Quantized extends StageFields {
   readonly model: Model;
@@ -131,6 +131,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
       },
     }),
     ...(scheme.refinements && { refinements: [...scheme.refinements] }),
+    ...(step.scheme === 'int4_weights' && { weights: weightsReport(step, scheme) }),
     integer_nodes: integer,
     float_nodes: decisions.length - integer,
     ...(scheme.fusion && {
@@ -147,6 +148,13 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     ],
     nodes,
   };
+}
+
+/** How weights became few bits. */
+function weightsReport({ weights }: SettledStep, { methods }: Scheme): NonNullable<StageReport['weights']> {
+  const { bits, method } = weights;
+  const compared = methods.map(({ preset, decibel, chosen }) => ({ name: preset, output_sqnr_db: decibel, chosen }));
+  return { bits, method, ...(compared.length > 0 && { methods: compared }) };
 }
 
 /**

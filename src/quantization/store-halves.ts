@@ -73,5 +73,5 @@ export function storeHalves({ model, passes }: CleanUpResult, selected: NodeSele
     absorbed: new Set<Node>(),
     sharedScale: new Map(),
   };
-  return { model: stored, passes, presets: [], plan, integerWeights: [], calibratedTensors: 0 };
+  return { model: stored, passes, presets: [], methods: [], plan, integerWeights: [], calibratedTensors: 0 };
 }

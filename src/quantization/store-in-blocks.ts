@@ -87,13 +87,16 @@ function unfoldPlanes(unfolding: Unfolding): string {
 /** The zero point of each block, as a float that broadcasts against the integers. */
 function zeroPoint(unfolding: Unfolding, dims: readonly number[]): string {
   const { shape, blocks } = unfolding;
-  const { bits, symmetric, zeroPoints } = blocks;
+  const { bits, symmetric, zeroPoints, parts } = blocks;
   if (symmetric) return unfolding.shared(`unfold_middle_${bits}`, floats([middleInteger(bits)], []));
   const ordered = inMemory(zeroPoints, shape);
-  const value: Tensor = isPacked(shape, bits)
-    ? tensor('uint8', dims, ordered)
-    : { dtype: 'uint4', dims, bytes: packBits(ordered, 4) };
-  return unfolding.emit('Cast', [unfolding.constant('zero_point', value)], { to: FLOAT32 });
+  const value: Tensor =
+    isPacked(shape, bits) || parts !== 1
+      ? tensor('uint8', dims, ordered)
+      : { dtype: 'uint4', dims, bytes: packBits(ordered, 4) };
+  const counted = unfolding.emit('Cast', [unfolding.constant('zero_point', value)], { to: FLOAT32 });
+  if (parts === 1) return counted;
+  return unfolding.emit('Mul', [counted, unfolding.shared(`unfold_part_${parts}`, floats([1 / parts], []))]);
 }
 
 /**

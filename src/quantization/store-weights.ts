@@ -33,7 +33,7 @@ function storeOperands(
     const { name } = operand;
     const { dims } = operand.tensor;
     if (!graph.initializers.has(name) || elementCount(dims) < LEAST_STORED_ELEMENTS) return [];
-    const blocks = blocked?.stored(operand);
+    const blocks = blocked?.stored.get(name);
     if (blocks) return storeInBlocks(graph, operand, blocks, fresh, shared);
     const quantized = quantizeWeights(elements(operand.tensor, 'float32'), operand.layout, {
       perChannel: true,

@@ -15,6 +15,8 @@ export interface StoredShape {
   readonly length: number;
   /** [channels, K] in memory, else [K, channels]. */
   readonly channelsFirst: boolean;
+  /** They are restored as floats. */
+  readonly wholeZeroPoints: false;
 }
 
 /** The shape in which a weight can be stored in blocks; null when no block length divides K or the channels lie in the middle. */
@@ -22,7 +24,7 @@ export function storedShape({ tensor: { dims }, layout: { axis, channels, k } }:
   const channelsFirst = axis === 0 && channels === dims[0];
   if (!channelsFirst && axis !== dims.length - 1) return null;
   const length = [...EIGHTS, ...OTHERS].find((each) => k % each === 0);
-  return length === undefined ? null : { channels, k, length, channelsFirst };
+  return length === undefined ? null : { channels, k, length, channelsFirst, wholeZeroPoints: false };
 }
 
 /** Where weight `k` of a channel lies in memory. */

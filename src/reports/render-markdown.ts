@@ -69,6 +69,15 @@ const stageLines = (stage: StageReport): string[] => [
   ),
   ...(stage.calibration?.presets?.length ? [''] : []),
   ...table(
+    ['rounding', 'outputs against FP32, dB', 'kept'],
+    (stage.weights?.methods ?? []).map(({ name, output_sqnr_db, chosen }) => [
+      escapeText(name),
+      number(output_sqnr_db),
+      chosen ? 'yes' : '',
+    ]),
+  ),
+  ...(stage.weights?.methods?.length ? [''] : []),
+  ...table(
     ['pass', 'changes'],
     (stage.passes ?? []).map((pass) => [code(pass.name), pass.changes.toString()]),
   ),

@@ -12,7 +12,9 @@ import type { Rung } from './candidate.js';
 /** A way to apply a scheme: what it changes in the step that the caller wrote. */
 interface Preset {
   readonly variant: string;
-  readonly change: Partial<Pick<QuantizeStep, 'only_what_pays' | 'calibration' | 'pad_channels'> & Refinements>;
+  readonly change: Partial<
+    Pick<QuantizeStep, 'only_what_pays' | 'calibration' | 'weights' | 'pad_channels'> & Refinements
+  >;
   /** It changes numbers and nothing that costs time or bytes: worth trying where the scheme's first preset loses something. */
   readonly repairs?: true;
   /** How many times longer it takes to make than a plain candidate; 1 when absent. */
@@ -74,7 +76,22 @@ const CHEAP_FIRST: readonly Scheme[] = ['optimized', 'int8_dynamic', 'int8_weigh
  */
 const ONLY_BY_NAME: ReadonlySet<Scheme> = new Set(['fp16']);
 
+/** Weights in few bits: rounded to nearest first, which is cheap; then so that later weights make up for earlier ones. */
+function fewBits({ weights }: QuantizeStep): readonly Preset[] {
+  const rounded: Preset = { variant: `rounded by ${weights.method}`, change: {} };
+  if (weights.method !== 'rtn') return [rounded];
+  return [
+    { ...rounded, variant: 'rounded to nearest' },
+    {
+      variant: 'rounded by gptq',
+      change: { weights: { ...weights, method: 'gptq' } },
+      ...{ repairs: true, effort: 4 },
+    },
+  ];
+}
+
 function presets(scheme: Scheme, step: QuantizeStep): readonly Preset[] {
+  if (scheme === 'int4_weights') return fewBits(step);
   const own = PRESETS[scheme] ?? [DEFAULT];
   const refined = REFINED[scheme] ?? [];
   if (scheme !== 'int8_static') return [...own, ...refined];

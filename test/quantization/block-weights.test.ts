@@ -34,7 +34,7 @@ describe('blocks of few bits', () => {
   for (const { k, n, symmetric, weights, packed, scales_bits, zero_points } of golden.cases) {
     test(`${k}x${n}, ${symmetric ? 'symmetric' : 'with zero points'}: the bytes of ONNX Runtime's tool`, async () => {
       const at = (channel: number, row: number) => (weights[row * n + channel] as number) / 4096;
-      const found = await quantizeInBlocks({ channels: n, k, length: BLOCK }, at, {
+      const found = await quantizeInBlocks({ channels: n, k, length: BLOCK, wholeZeroPoints: true }, at, {
         bits: 4,
         method: 'rtn',
         symmetric,
@@ -55,11 +55,15 @@ describe('blocks of few bits', () => {
         const block = Array.from(a ?? [], (value, i) => value * (b?.[i] ?? 0));
         const error = async (method: 'rtn' | 'mse') => {
           const at = (_: number, k: number) => block[k] as number;
-          const found = await quantizeInBlocks({ channels: 1, k: block.length, length: BLOCK }, at, {
-            bits: 4,
-            method,
-            symmetric,
-          });
+          const found = await quantizeInBlocks(
+            { channels: 1, k: block.length, length: BLOCK, wholeZeroPoints: true },
+            at,
+            {
+              bits: 4,
+              method,
+              symmetric,
+            },
+          );
           const zeroPoint = found.zeroPoints[0] as number;
           return block.reduce((sum, weight, k) => {
             const restored = (found.scales[0] as number) * ((found.integers[k] as number) - zeroPoint);

@@ -23,7 +23,10 @@ const SEARCHED = 0.8;
 const QUANTIZED_BEFORE_RECOVERY = 0.2;
 
 type MadeModel = Pick<Made, 'model' | 'cleaned' | 'nodes'> &
-  Pick<StageReport, 'passes' | 'calibration' | 'integer_nodes' | 'float_nodes' | 'executed' | 'recovery' | 'notes'>;
+  Pick<
+    StageReport,
+    'passes' | 'calibration' | 'weights' | 'integer_nodes' | 'float_nodes' | 'executed' | 'recovery' | 'notes'
+  >;
 
 /** Carries a recipe out; the last resort of a search is the input, byte for byte. */
 async function make(

@@ -1,6 +1,6 @@
 import type { DistillLoss } from '../../contracts/distill-step.js';
 import { type JobSpec, modelsOf } from '../../contracts/job-spec.js';
-import { measuresRanges } from '../../contracts/quantize-step.js';
+import { needOfSamples } from '../../contracts/quantize-step.js';
 import { recoveryOf } from '../../contracts/recovery.js';
 import { type DatasetMatch, matchDataset } from '../../datasets/admission/match.js';
 import { ServiceError } from '../../platform/errors.js';
@@ -40,11 +40,11 @@ export async function checkSpec(queries: Queries, tenant: Tenant, spec: JobSpec)
 }
 
 function checkCalibration({ dataset, steps }: JobSpec): void {
-  const index = steps.findIndex((step) => step.type === 'quantize' && measuresRanges(step.scheme));
-  const step = steps[index];
-  if (step?.type !== 'quantize' || dataset !== undefined) return;
-  const message = `${step.scheme} measures the ranges of activations on samples.`;
-  throw new ServiceError('dataset_required', `${message} Name a dataset, or take a scheme that needs none.`, {
+  const needs = steps.map((step) => (step.type === 'quantize' ? needOfSamples(step) : null));
+  const index = needs.findIndex((need) => need !== null);
+  if (index < 0 || dataset !== undefined) return;
+  const message = `${needs[index]}.`;
+  throw new ServiceError('dataset_required', `${message} Name a dataset, or take a scheme or method that needs none.`, {
     errors: [
       { pointer: '/dataset', code: 'dataset_required', message },
       { pointer: `/steps/${index}/scheme`, code: 'dataset_required', message: 'This scheme needs a dataset.' },

@@ -13,7 +13,7 @@ import type { Shapes } from '../workload.js';
 import { calibrate } from './calibrate.js';
 import { type Preset, presetsOf } from './range-methods.js';
 import type { OverriddenRange, RangeOverrides } from './range-overrides.js';
-import { SCORED_SAMPLES, type ScoredPreset, scorePresets } from './score-presets.js';
+import { SCORED_SAMPLES, type Scored, scorePresets } from './score-presets.js';
 import type { CalibrationTask } from './task.js';
 
 export interface RangingOptions extends Omit<CalibrationTask, 'values' | 'samples' | 'indices' | 'progress'> {
@@ -30,7 +30,7 @@ export interface RangingOptions extends Omit<CalibrationTask, 'values' | 'sample
 }
 
 /** A preset that was compared with others. */
-export interface JudgedPreset extends ScoredPreset {
+export interface JudgedPreset extends Scored<Preset> {
   readonly chosen: boolean;
 }
 

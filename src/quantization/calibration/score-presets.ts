@@ -1,12 +1,12 @@
 import type { Model } from '../../onnx/ir/graph.js';
 import { withModelSession } from '../model-session.js';
 import { outputSqnr, type ScoringTask } from './output-sqnr.js';
-import type { Preset } from './range-methods.js';
 
 /** Samples on which whole models are compared: each costs two runs for each preset. */
 export const SCORED_SAMPLES = 32;
 
-export interface ScoredPreset {
+/** Something that whole models can differ in: the ranges of activations, or how weights are rounded. */
+export interface Scored<Preset> {
   readonly preset: Preset;
   /** Signal to noise of the model's outputs against float, in dB: the mean of the outputs. */
   readonly decibel: number;
@@ -18,14 +18,14 @@ export interface ScoredPreset {
  * @param task its model is the float one, its indices the selection samples
  * @returns one entry for each preset, in their order
  */
-export function scorePresets(
+export function scorePresets<Preset>(
   task: ScoringTask,
   presets: readonly Preset[],
   build: (preset: Preset) => Model,
-): Promise<ScoredPreset[]> {
+): Promise<Scored<Preset>[]> {
   const options = { threads: task.threads, scratch: task.scratch };
   return withModelSession(task.model, options, async (float) => {
-    const scored: ScoredPreset[] = [];
+    const scored: Scored<Preset>[] = [];
     for (const preset of presets) {
       task.signal.throwIfAborted();
       const decibel = await withModelSession(build(preset), options, (quantized) => outputSqnr(float, quantized, task));

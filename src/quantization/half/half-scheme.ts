@@ -65,6 +65,7 @@ export async function halfScheme(options: HalfSchemeOptions): Promise<Scheme> {
     comparable: emitHalves(model, { ...emit, keepIoTypes: true, restored: [...shapes.keys()].filter(emit.isFloat) }),
     passes: [],
     presets: [],
+    methods: [],
     plan,
     integerWeights: [],
     calibratedTensors: errors.size,
