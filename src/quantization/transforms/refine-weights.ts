@@ -97,9 +97,10 @@ export function leastErrorWeights(
     let best = { scale: start, integers: new Int8Array(rows.weights.length) };
     let least = nearest(rows, start, options.avoidSaturation, best.integers);
     const trial = new Int8Array(rows.weights.length);
+    const lowest = leastScale(plain, rows);
     for (const relative of RELATIVE_SCALES) {
       const scale = Math.fround(start * relative);
-      if (scale < leastScale(plain, rows) || scale === 0) continue;
+      if (scale < lowest || scale === 0) continue;
       const error = nearest(rows, scale, options.avoidSaturation, trial);
       if (error >= least) continue;
       least = error;
