@@ -16,7 +16,7 @@ export type RecoveryLoss = z.infer<typeof RecoveryLoss>;
 export const Recovery = z.strictObject({
   epochs: z.int().min(1).max(1000).default(6),
   batch_size: z.int().min(1).max(4096).default(64),
-  learning_rate: z.number().positive().max(1).default(0.02).meta({
+  learning_rate: z.number().positive().max(1).default(0.01).meta({
     description:
       'Of Adam, falling along a cosine. It counts in steps of the quantization grid, so that it means the same for 2 bits and for 8.',
   }),
