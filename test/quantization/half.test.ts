@@ -118,6 +118,25 @@ describe('fp16', () => {
       reason: /1 numbers of "a" would become 0/,
     },
     {
+      name: 'a small variance whose root is divided by',
+      nodes: [
+        node('Mul', ['x', 'mixed'], ['a'], { name: 'at' }),
+        node('Sqrt', ['a'], ['b'], { name: 'root' }),
+        node('Div', ['one', 'b'], ['c'], { name: 'over' }),
+        node('Clip', ['c', 'low', 'high'], ['d']),
+        product('d', 'y', 'dense'),
+      ],
+      constants: {
+        mixed: floats([1e-8, ...new Array(31).fill(1)], [32]),
+        one: scalar(1),
+        low: scalar(-10),
+        high: scalar(10),
+      },
+      x: floats(new Array(32).fill(0.5), [1, 32]),
+      at: 'root',
+      reason: /1 numbers of "a" would become 0 in halves, and root \(Sqrt\) divides/,
+    },
+    {
       name: 'angles of many turns',
       nodes: [
         node('Mul', ['x', 'turns'], ['a'], { name: 'at' }),
@@ -224,6 +243,18 @@ describe('fp16', () => {
     const { model, run, expected, reasonOf, notes } = await halved({ nodes, constants: { zero: scalar(0) } });
     assert.match(reasonOf('if'), /Branches/);
     assert.match(notes.join(' '), /1 constants? of branches/);
+    assert.ok(largestDifference(expected, await run(model)) < TOLERANCE);
+  });
+
+  test('squares and roots of numbers that become 0 are computed in halves where nobody divides by them', async () => {
+    const nodes = [
+      node('Pow', ['x', 'two'], ['a'], { name: 'square' }),
+      node('Sqrt', ['a'], ['b'], { name: 'root' }),
+      product('b', 'y', 'dense'),
+    ];
+    const x = floats([1e-5, ...new Array(31).fill(0.5)], [1, 32]);
+    const { model, run, expected } = await halved({ nodes, x, constants: { two: scalar(2) } });
+    assert.deepEqual(operators(model), ['Cast', 'Pow', 'Sqrt', 'MatMul', 'Cast']);
     assert.ok(largestDifference(expected, await run(model)) < TOLERANCE);
   });
 

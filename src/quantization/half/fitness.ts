@@ -1,6 +1,7 @@
 import type { GraphEditor } from '../../onnx/ir/editor.js';
 import { intAttribute, type Node } from '../../onnx/ir/graph.js';
 import { elementCount } from '../../onnx/ir/tensor.js';
+import { scalarConstant } from '../../onnx/passes/float-constant.js';
 import { elementType } from '../../onnx/serde/element-types.js';
 import { constantError, type HalfError, LARGEST_HALF } from './half-constants.js';
 
@@ -21,11 +22,23 @@ const decibels = (error: HalfError) => -10 * Math.log10(error.relativeNoise);
 const hasType = (node: Node, pattern: RegExp) =>
   node.opType === 'Cast' && pattern.test(elementType(intAttribute(node, 'to', 0)) ?? '');
 const makesWhole = (node: Node) => ['Ceil', 'Floor', 'Mod', 'Round'].includes(node.opType) || hasType(node, /^u?int/);
-/** Inputs whose zeros are infinities in the output, or soon will be. */
-const dividesBy = (node: Node, index: number) =>
-  ['Log', 'Reciprocal', 'Sqrt', 'Pow', 'ReduceLogSum'].includes(node.opType)
-    ? index === 0
-    : node.opType === 'Div' && index === 1;
+/** Whether a zero in input `index` is an infinity in the node's result, or in that of a node which reads it. */
+function dividesBy(editor: GraphEditor, node: Node, index: number): boolean {
+  switch (node.opType) {
+    case 'Div':
+      return index === 1;
+    case 'Log':
+    case 'Reciprocal':
+    case 'ReduceLogSum':
+      return true;
+    case 'Pow':
+      return index === 0 && !((scalarConstant(editor, node.inputs[1]) ?? -1) > 0);
+    case 'Sqrt':
+      return editor.uses(node.outputs[0] ?? '').some((use) => dividesBy(editor, use.node, use.index));
+    default:
+      return false;
+  }
+}
 
 /** Why a computed value must not be held in halves; null when it may be. */
 export function valueObstacle(editor: GraphEditor, value: string, error: HalfError): string | null {
@@ -38,8 +51,9 @@ export function valueObstacle(editor: GraphEditor, value: string, error: HalfErr
   if (decibels(error) < LEAST_DECIBEL) {
     return `The numbers of "${value}" are too small for halves (at most ${shown(largest)}): ${shown(decibels(error))} dB would be left of them.`;
   }
-  if (flushed > 0 && readers.some(({ node, index }) => dividesBy(node, index))) {
-    return `${flushed} numbers of "${value}" would become 0 in halves, and are divided by or taken the logarithm of.`;
+  const divider = flushed > 0 && readers.find(({ node, index }) => dividesBy(editor, node, index))?.node;
+  if (divider) {
+    return `${flushed} numbers of "${value}" would become 0 in halves, and ${divider.name} (${divider.opType}) divides by them or takes their logarithm.`;
   }
   if (largest > LARGEST_WHOLE && (readers.some(({ node }) => makesWhole(node)) || (producer && fromWhole(producer)))) {
     return `"${value}" holds or becomes whole numbers up to ${shown(largest)}; halves skip some from 2,048 on.`;
