@@ -44,6 +44,8 @@ export const EngineTask = z.object({
   /** Reports of the steps before this one. */
   stages: z.array(StageReport),
   threads: z.int().min(1),
+  /** What the engine may use. */
+  memory_bytes: z.number(),
   /** Of timeout_seconds, what earlier engines of the job have left. */
   seconds_left: z.number(),
   log_level: z.string(),

@@ -32,7 +32,11 @@ export async function startOurs(student: Model, batches: readonly Batch[], threa
     trained,
     block: blockSize(cpuFacts().instructionSets),
   });
-  const session = await openSession(program.bytes, { threads, ...(profilePrefix && { profilePrefix }) });
+  const session = await openSession(program.bytes, {
+    threads,
+    remembersLayout: false,
+    ...(profilePrefix && { profilePrefix }),
+  });
   const weights = new Map(
     [...program.gradients.keys(), ...program.statistics.keys()].map((name): [string, Tensor] => {
       const weight = student.graph.initializers.get(name) as Tensor;

@@ -89,6 +89,13 @@ export const DistillationReport = z.object({
   derived: DerivationReport.optional().meta({ description: 'What was cut out of the teacher to make the student.' }),
   loss: z.string(),
   batch_size: z.int(),
+  micro_batch: z
+    .int()
+    .meta({ description: 'Samples of a batch that went through the graph at a time, to fit into memory.' }),
+  estimated_memory_bytes: z.int().nullable().meta({
+    description:
+      'What the engine was expected to hold at most before training began; null for models of a fixed batch.',
+  }),
   epochs: z.int().meta({ description: 'Epochs that were trained.' }),
   best_epoch: z.int().min(-1).meta({
     description:

@@ -7,16 +7,17 @@ import { ServiceError } from '../platform/errors.js';
 import { type ExternalFile, withSession } from '../runtime/session.js';
 import type { CheckpointStore } from './checkpoint-schedule.js';
 import { classLabels, requireLabels } from './class-labels.js';
-import { frozenNodes } from './frozen.js';
+import { type Frozen, frozenNodes } from './frozen.js';
 import { type LossPlan, lossPlan } from './losses/loss-plan.js';
 import { areProbabilities, holdsProbabilities, lossOfOutputs } from './losses/probabilities.js';
-import { TARGETS } from './program.js';
+import { TARGETS, trainingProgram } from './program.js';
 import { exportStudent } from './students/export-student.js';
 import { prepareStudent } from './students/prepare-student.js';
 import { trainableWeights } from './students/trainable-weights.js';
 import { teacherOutputs } from './teacher-outputs.js';
 import { batchesPerEpoch } from './train.js';
 import { type StudentTraining, type TrainedStudent, trainStudent } from './train-student.js';
+import { fittingBatch, trainingMemory } from './training-memory.js';
 
 export type DistillPhase = 'teacher' | 'distill' | 'baseline';
 /** Fractions of the whole at which the phases end; the baseline trains as long as the student. */
@@ -41,6 +42,8 @@ export interface DistillOptions {
   readonly labelled: boolean;
   readonly checkpoints: CheckpointStore;
   readonly threads: number;
+  /** The most that the process may hold, in bytes; batches go through the graph in parts when they would take more. */
+  readonly memoryLimit?: number;
   /** Channels per block of the CPU's convolution kernels, as `blockSize` gives them. */
   readonly block?: number;
   readonly seed: number;
@@ -59,6 +62,7 @@ export interface Distilled extends Omit<TrainedStudent, 'weights'> {
   readonly baseline: Model;
   readonly baselineKind: 'labels' | 'untrained';
   readonly batchSize: number;
+  readonly memory: FittingBatch;
   readonly notes: readonly string[];
 }
 
@@ -112,8 +116,11 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
     if (needsClasses) requireLabels(classes, selection, 'selection');
     if (step.loss.kind === 'dkd') requireLabels(classes, indices, 'training with the loss dkd');
     const labelled = indices.filter((index) => classes.has(index));
+    const teacherShape = (plan: LossPlan, size: number) => (plan.teacher ? [size, ...dims.slice(1)] : null);
+    const memory = await fit(options, { student, trained, frozen, batchSize, loss, teacherShape });
     const shared: Omit<StudentTraining, 'loss' | 'run' | 'progress' | 'teacherDims' | 'indices' | 'training'> = {
       ...{ student, trained, frozen, output, batchSize, signal, threads, block: options.block ?? 1 },
+      microBatch: memory.microBatch,
       keepsInitial: options.pretrained,
       heldOut: selection,
       inputs: (rows) => samples.feeds(rows),
@@ -138,7 +145,7 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
           ? { indices, training: step.training }
           : onLabels(step.training, indices, labelled, batchSize)),
         loss: plan,
-        teacherDims: plan.teacher ? [batchSize, ...dims.slice(1)] : null,
+        teacherDims: teacherShape(plan, memory.microBatch),
         run,
         progress: report(run),
         outOfTime: () => options.outOfTime?.(ends[run]) ?? false,
@@ -154,8 +161,10 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
       baseline: await exportStudent(student, baseline, signal),
       baselineKind: byLabels ? 'labels' : 'untrained',
       batchSize,
+      memory,
       notes: notesOf(step, {
         batchSize,
+        memory,
         stopped: result.stopped,
         labelled: needsClasses ? labelled.length : null,
         indices,
@@ -164,6 +173,40 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
   } finally {
     await teacher.close();
   }
+}
+
+/** How a batch is brought into memory. */
+interface FittingBatch {
+  /** Samples that go through the graph at a time; their gradients add up to those of the whole batch. */
+  readonly microBatch: number;
+  /** The most that the process will hold, in bytes; null where it was not estimated. */
+  readonly estimatedBytes: number | null;
+}
+
+/** How much of a batch fits into memory. Models of a fixed batch take it whole. */
+async function fit(
+  { samples, training: indices, output, block = 1, memoryLimit }: DistillOptions,
+  plan: {
+    readonly student: Model;
+    readonly trained: readonly string[];
+    readonly frozen: Frozen;
+    readonly batchSize: number;
+    readonly loss: LossPlan;
+    teacherShape(loss: LossPlan, size: number): readonly number[] | null;
+  },
+): Promise<FittingBatch> {
+  const { student, trained, frozen, batchSize, loss, teacherShape } = plan;
+  if (samples.batch !== null || memoryLimit === undefined) return { microBatch: batchSize, estimatedBytes: null };
+  const memory = await trainingMemory(student, async (size) => {
+    const sample = await samples.feeds(Array.from({ length: size }, () => indices[0] ?? 0));
+    const teacherDims = teacherShape(loss, size);
+    return {
+      sample,
+      program: await trainingProgram(student, { sample, output, loss, teacherDims, trained, block, frozen }),
+    };
+  });
+  const microBatch = fittingBatch(batchSize, memory, memoryLimit);
+  return { microBatch, estimatedBytes: process.memoryUsage.rss() + memory(microBatch) };
 }
 
 /** Training on the samples that have labels: more epochs of fewer batches, so that there are as many steps. */
@@ -185,17 +228,22 @@ function notesOf(
   { training }: DistillOptions['step'],
   run: {
     readonly batchSize: number;
+    readonly memory: FittingBatch;
     readonly stopped: TrainedStudent['stopped'];
     /** How many training samples have labels; null when labels play no part. */
     readonly labelled: number | null;
     readonly indices: readonly number[];
   },
 ): string[] {
-  const { batchSize, stopped, labelled, indices } = run;
+  const { batchSize, memory, stopped, labelled, indices } = run;
   const notes: string[] = [];
   if (batchSize !== training.batch_size)
     notes.push(
       `Batches hold ${batchSize} samples instead of ${training.batch_size}: the model or the dataset allows no more.`,
+    );
+  if (memory.microBatch < batchSize)
+    notes.push(
+      `Batches of ${batchSize} went through the graph ${memory.microBatch} samples at a time, to fit into memory.`,
     );
   if (labelled !== null && labelled < indices.length)
     notes.push(

@@ -29,6 +29,8 @@ export interface StudentTraining {
   /** Whether the student's own weights count as a result, as epoch −1: they are more than a random start. */
   readonly keepsInitial?: boolean;
   readonly batchSize: number;
+  /** Samples of a batch that go through the graph at a time, a divisor of batchSize; all of them by default. */
+  readonly microBatch?: number;
   /** Samples to train on, and those on which the held-out loss is measured. */
   readonly indices: readonly number[];
   readonly heldOut: readonly number[];
@@ -65,9 +67,9 @@ export interface TrainedStudent {
  * @throws ServiceError unsupported_operator, dataset_mismatch, training_diverged, model_run_failed
  */
 export async function trainStudent(task: StudentTraining): Promise<TrainedStudent> {
-  const { student, output, loss, teacherDims, batchSize, signal, threads } = task;
+  const { student, output, loss, teacherDims, signal, threads, batchSize, microBatch = batchSize } = task;
   const sample = await task.inputs(
-    Array.from({ length: batchSize }, (_, i) => task.indices[i % task.indices.length] ?? 0),
+    Array.from({ length: microBatch }, (_, i) => task.indices[i % task.indices.length] ?? 0),
   );
   const shared = { sample, output, loss, teacherDims };
   const { trained, block = 1, frozen = nothingFrozen } = task;
@@ -80,7 +82,7 @@ export async function trainStudent(task: StudentTraining): Promise<TrainedStuden
   const batch = async (indices: readonly number[]) =>
     new Map([...(await task.inputs(indices)), ...(await task.targets(indices, loss))]);
 
-  const stopped = await withSession(program.bytes, { threads, extra: FLOAT_ONLY }, (session) =>
+  const stopped = await withSession(program.bytes, { threads, extra: FLOAT_ONLY, remembersLayout: false }, (session) =>
     withHeldOutScore(task, { ...shared, weights: [...state.weights.keys()] }, batch, async (heldOut) => {
       if (task.keepsInitial) state.best ??= await initialBest(state, heldOut);
       return train(
@@ -119,7 +121,7 @@ export async function trainStudent(task: StudentTraining): Promise<TrainedStuden
 
 /** Opens what scores weights on the held-out samples, hands it to `use` and frees it on every path. */
 async function withHeldOutScore<Result>(
-  { student, heldOut: indices, batchSize, signal, threads, heldOutScore }: StudentTraining,
+  { student, heldOut: indices, batchSize, microBatch = batchSize, signal, threads, heldOutScore }: StudentTraining,
   options: ProgramOptions & { readonly weights: readonly string[] },
   batch: (indices: readonly number[]) => Promise<Feeds>,
   use: (heldOut: (weights: Weights) => Promise<number>) => Promise<Result>,
@@ -127,7 +129,7 @@ async function withHeldOutScore<Result>(
   if (heldOutScore) return use(heldOutScore);
   const program = await scoringProgram(student, options);
   return withSession(program.bytes, { threads, extra: FLOAT_ONLY }, (session) =>
-    use((weights) => heldOutLoss({ session, program, indices, batchSize, weights, batch, signal })),
+    use((weights) => heldOutLoss({ session, program, indices, batchSize: microBatch, weights, batch, signal })),
   );
 }
 
@@ -155,11 +157,12 @@ function freshState({ student, training }: StudentTraining, program: TrainingPro
   return startState(weights, createOptimizer(training.optimizer, parameters, decays), training.ema !== null);
 }
 
-function optionsOf({ training, batchSize, indices, seed }: StudentTraining): TrainingOptions {
+function optionsOf({ training, batchSize, microBatch = batchSize, indices, seed }: StudentTraining): TrainingOptions {
   const steps = training.epochs * batchesPerEpoch(indices.length, batchSize);
   return {
     epochs: training.epochs,
     batchSize,
+    parts: batchSize / microBatch,
     schedule: {
       kind: training.schedule,
       peak: training.optimizer.learning_rate,

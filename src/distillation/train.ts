@@ -13,6 +13,8 @@ import { copied, floatsOf, scoredWeights, type TrainingState, type Weights } fro
 export interface TrainingOptions {
   readonly epochs: number;
   readonly batchSize: number;
+  /** Equal parts in which a batch goes through the graph, to save memory; 1 by default. */
+  readonly parts?: number;
   readonly schedule: { readonly kind: ScheduleKind; readonly peak: number; readonly warmupSteps: number };
   /** Largest common norm of the gradients; null leaves them as they are. */
   readonly clipNorm: number | null;
@@ -70,8 +72,7 @@ export async function train(run: TrainingRun, options: TrainingOptions, state: T
     const order = epochOrder(run.indices, options.seed, state.epoch);
     while (state.batch < perEpoch) {
       run.signal.throwIfAborted();
-      const feeds = await run.batch(batchAt(order, state.batch, options.batchSize));
-      const loss = await trainStep(run, feeds, options, state, total);
+      const loss = await trainStep(run, batchAt(order, state.batch, options.batchSize), options, state, total);
       if (!Number.isFinite(loss)) return diverged(state);
       state.lossSum += loss;
       state.batch++;
@@ -100,32 +101,62 @@ const outOfPatience = ({ epoch, best }: TrainingState, { patience }: TrainingOpt
   patience !== null && best !== null && epoch - 1 - best.epoch >= patience;
 
 async function trainStep(
-  { session, program }: TrainingRun,
-  batch: Feeds,
+  run: TrainingRun,
+  rows: readonly number[],
   options: TrainingOptions,
   state: TrainingState,
   total: number,
 ): Promise<number> {
   const { weights, optimizer, average } = state;
+  const parameters = new Map([...weights].map(([name, tensor]) => [name, floatsOf(tensor)]));
+  const { parts = 1 } = options;
+  const gradients = new Map<string, Float32Array>();
+  let loss = 0;
+  for (let part = 0; part < parts; part++) {
+    const size = rows.length / parts;
+    const masks = dropoutMasks(run.program.masks, options.seed, state.epoch, state.batch * parts + part);
+    const feeds = new Map([...(await run.batch(rows.slice(part * size, (part + 1) * size))), ...masks, ...weights]);
+    const computed = await gradientsOf(run, feeds);
+    loss += computed.loss / parts;
+    if (!Number.isFinite(loss)) return loss;
+    for (const [weight, gradient] of computed.gradients) addScaled(gradients, weight, gradient, 1 / parts);
+    for (const [weight, { batch, momentum }] of computed.statistics)
+      mixStatistics(parameters.get(weight) as Float32Array, batch, momentum);
+  }
+  if (options.clipNorm !== null) clipGradients(gradients, options.clipNorm);
+  optimizer.step(parameters, gradients, learningRateAt(optimizer.steps, total, options.schedule));
+  if (average !== null && options.emaDecay !== null) moveAverage(average, parameters, options.emaDecay);
+  return loss;
+}
+
+/** Loss, gradients by weight and statistics of the batch by running statistic, for one set of feeds. */
+async function gradientsOf({ session, program }: TrainingRun, feeds: Feeds) {
   const statistics = [...program.statistics.values()].map(({ output }) => output);
-  const outputs = [program.loss, ...program.gradients.values(), ...statistics];
-  const masks = dropoutMasks(program.masks, options.seed, state.epoch, state.batch);
-  const results = await session.run(new Map([...batch, ...masks, ...weights]), outputs);
+  const results = await session.run(feeds, [program.loss, ...program.gradients.values(), ...statistics]);
   const read = (name: string) => {
     const tensor = results.get(name);
     if (!tensor) throw new Error(`the training graph gave no ${name}`);
     return floatsOf(tensor);
   };
-  const [loss = Number.NaN] = read(program.loss);
-  if (!Number.isFinite(loss)) return loss;
-  const gradients = new Map([...program.gradients].map(([weight, output]) => [weight, read(output)]));
-  if (options.clipNorm !== null) clipGradients(gradients, options.clipNorm);
-  const parameters = new Map([...weights].map(([name, tensor]) => [name, floatsOf(tensor)]));
-  optimizer.step(parameters, gradients, learningRateAt(optimizer.steps, total, options.schedule));
-  for (const [weight, { output, momentum }] of program.statistics)
-    mixStatistics(parameters.get(weight) as Float32Array, read(output), momentum);
-  if (average !== null && options.emaDecay !== null) moveAverage(average, parameters, options.emaDecay);
-  return loss;
+  return {
+    loss: read(program.loss)[0] ?? Number.NaN,
+    gradients: [...program.gradients].map(([weight, output]): [string, Float32Array] => [weight, read(output)]),
+    statistics: [...program.statistics].map(
+      ([weight, { output, momentum }]) => [weight, { batch: read(output), momentum }] as const,
+    ),
+  };
+}
+
+/** Adds a gradient, times a factor, to what there is of it. The gradient's own memory is used where there is nothing yet. */
+function addScaled(sums: Map<string, Float32Array>, name: string, gradient: Float32Array, factor: number): void {
+  const sum = sums.get(name);
+  if (sum) for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + factor * (gradient[i] as number);
+  else if (factor === 1) sums.set(name, gradient);
+  else
+    sums.set(
+      name,
+      gradient.map((value) => factor * value),
+    );
 }
 
 /** a ← d·a + (1−d)·w. */

@@ -26,6 +26,8 @@ export interface SessionOptions {
   readonly optimization?: 'disabled' | 'basic' | 'extended' | 'all';
   /** Gives memory back after each use instead of keeping it for the next run: less of it, for sessions of few runs. */
   readonly frugal?: boolean;
+  /** Whether ONNX Runtime lays memory out anew after the first run, in one piece beside the first; by default it does. */
+  readonly remembersLayout?: boolean;
   /** Writes the graph that ONNX Runtime really executes to this file. */
   readonly optimizedModelPath?: string;
   readonly external?: readonly ExternalFile[];
@@ -101,6 +103,7 @@ export async function openSession(source: string | Uint8Array, options: SessionO
     graphOptimizationLevel: options.optimization ?? 'all',
     logSeverityLevel: LOG_FATAL_ONLY,
     enableCpuMemArena: options.frugal !== true,
+    enableMemPattern: options.remembersLayout !== false,
     externalData: await externalData(source, options.external ?? []),
     ...(options.optimizedModelPath !== undefined && { optimizedModelFilePath: options.optimizedModelPath }),
     ...(options.profilePrefix !== undefined && { enableProfiling: true, profileFilePrefix: options.profilePrefix }),

@@ -112,6 +112,7 @@ describe('renderMarkdown', () => {
       parameters: 1810,
       loss: 'kd',
       batch_size: 64,
+      ...{ micro_batch: 64, estimated_memory_bytes: null },
       epochs: 40,
       best_epoch: 37,
       stopped: 'finished',

@@ -51,7 +51,7 @@ async function conclude(seed: number, require?: object) {
     task: {
       ...{ job: newId('job'), attempt: 1, request_id: 'req', spec, step: 0, last: true, original, input: original },
       ...{ inspection: await inspectModel(original, [], signal), student: null, dataset: null, plan: null },
-      ...{ stages: [], threads: 1, seconds_left: 3600, log_level: 'info' },
+      ...{ stages: [], threads: 1, memory_bytes: 1e9, seconds_left: 3600, log_level: 'info' },
     },
     ...{ scratch, signal, log: { info: () => {}, warn: () => {}, diagnose: () => {} } },
     ...{ progress: () => {}, exclusive: (timed) => timed() },

@@ -27,6 +27,9 @@ const DISTILLED = 0.8;
 /** Of the time that the job has left, what training may use: the rest is for export, evaluation and the steps behind. */
 const TRAINING_SHARE = 0.75;
 
+/** Of the memory that the engine may use, what is planned with: estimates miss by up to a quarter. */
+const MEMORY_SHARE = 0.75;
+
 /** Metrics whose labels are classes of the output. */
 const CLASS_METRICS: ReadonlySet<string> = new Set(['top1', 'top5']);
 
@@ -67,6 +70,7 @@ export async function distillStep(context: StepContext): Promise<EngineResult> {
     labelled,
     checkpoints,
     threads: task.threads,
+    memoryLimit: MEMORY_SHARE * task.memory_bytes,
     block: blockSize(cpuFacts().instructionSets),
     progress: (phase, fraction, metrics) => context.progress(phase, (from + fraction * (1 - from)) * until, metrics),
     now: () => performance.now(),
@@ -141,6 +145,8 @@ function distillationReport(
     parameters: distilled.parameters,
     loss: loss.kind,
     batch_size: distilled.batchSize,
+    micro_batch: distilled.memory.microBatch,
+    estimated_memory_bytes: distilled.memory.estimatedBytes,
     epochs: distilled.history.length,
     best_epoch: distilled.bestEpoch,
     stopped: distilled.stopped,

@@ -77,7 +77,7 @@ async function planOf(blobs: BlobStore, queries: Queries, job: JobRow): Promise<
 
 /** All that an engine may know of the job's current step, from the records. Paths are those of blobs, never a client's words. */
 export async function describeTask(supervision: Supervision, job: JobRow): Promise<EngineTask> {
-  const { blobs, jobs, engineThreads, logLevel } = supervision;
+  const { blobs, jobs, engineThreads, engineMemoryMb, logLevel } = supervision;
   const { queries } = jobs.database;
   const model = await getModel(queries, job.tenant, job.spec.model);
   const original = await uploaded(blobs, model);
@@ -96,6 +96,7 @@ export async function describeTask(supervision: Supervision, job: JobRow): Promi
     plan: await planOf(blobs, queries, job),
     stages: [...job.stages],
     threads: engineThreads,
+    memory_bytes: engineMemoryMb * 1024 * 1024,
     seconds_left: job.spec.timeout_seconds - job.engine_seconds,
     log_level: logLevel,
   } satisfies EngineTask);
