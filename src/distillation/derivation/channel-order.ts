@@ -8,13 +8,11 @@ import { elementCount, elements, type Tensor } from '../../onnx/ir/tensor.js';
 import { derivedSeed, seededRandom } from '../../platform/random.js';
 import type { Session } from '../../runtime/session.js';
 import { addRows, emptyEquations } from './normal-equations.js';
-import { withTaps } from './tapped-model.js';
+import { tappedBatch, withTaps } from './tapped-model.js';
 
 /** Samples, and positions of each, on which channels are compared. */
 const COMPARED_SAMPLES = 256;
 const POSITIONS = 16;
-/** Samples that run together. */
-const BATCH = 16;
 /** Groups wider than this are ordered by their weights: choosing one after the other takes C³ steps. */
 const MOST_CHANNELS = 1024;
 
@@ -39,7 +37,7 @@ export async function channelOrder(
 ): Promise<ChannelOrder | null> {
   const places = readingPlaces(model.graph, units, group);
   if (places.length === 0 || group.free.length === 0 || group.size > MOST_CHANNELS) return null;
-  const covariances = await covariancesAt(model, places, gram, options);
+  const covariances = await covariancesAt(model, places, units.shapes, gram, options);
   const fixed = group.units.flatMap((unit, channel) => (group.free.includes(unit) ? [] : [channel]));
   return selectChannels(group.size, covariances, fixed);
 }
@@ -48,12 +46,13 @@ export async function channelOrder(
 async function covariancesAt(
   model: Model,
   places: readonly ReadingPlace[],
+  shapes: ReadonlyMap<string, readonly number[]>,
   gram: Session,
   { samples, indices, threads, seed, signal }: OrderOptions,
 ): Promise<Covariance[]> {
-  const size = samples.batch ?? Math.min(BATCH, indices.length);
-  const used = indices.slice(0, Math.max(size, COMPARED_SAMPLES));
   const values = places.map(({ value }) => value);
+  const size = Math.min(tappedBatch(values, shapes, samples), indices.length);
+  const used = indices.slice(0, Math.max(size, COMPARED_SAMPLES));
   const sums = places.map(({ positions }) => emptyEquations(1, positions.length, 1));
   const counts = places.map(() => 0);
   const random = seededRandom(derivedSeed(seed, 'channels', ...values));

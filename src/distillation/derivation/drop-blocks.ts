@@ -3,13 +3,11 @@ import type { Samples } from '../../datasets/samples.js';
 import type { Model } from '../../onnx/ir/graph.js';
 import { elements, type Tensor } from '../../onnx/ir/tensor.js';
 import { ServiceError } from '../../platform/errors.js';
-import { withTaps } from './tapped-model.js';
+import { tappedBatch, withTaps } from './tapped-model.js';
 import type { TeacherNetwork } from './teacher-network.js';
 
 /** Samples on which blocks are compared. */
 const COMPARED_SAMPLES = 128;
-/** Samples that run together. */
-const BATCH = 16;
 
 export interface DroppedBlock {
   readonly block: ResidualBlock;
@@ -43,7 +41,7 @@ export async function dropBlocks(
   }
   const outputs = async (model: Model): Promise<Tensor[]> => {
     const { samples, indices, output, threads, signal } = options;
-    const size = samples.batch ?? Math.min(BATCH, indices.length);
+    const size = Math.min(tappedBatch([output], teacher.shapes, samples), indices.length);
     const used = indices.slice(0, Math.max(size, COMPARED_SAMPLES));
     return withTaps(model, [output], threads, async (session) => {
       const found: Tensor[] = [];

@@ -12,7 +12,7 @@ import { type LinearLayer, linearLayer } from './linear-layer.js';
 import { addRows, emptyEquations, withGram } from './normal-equations.js';
 import { regressionRows } from './regression-rows.js';
 import { added, type NormalEquations, ridgeRegression, squaredError } from './ridge-regression.js';
-import { withTaps } from './tapped-model.js';
+import { tappedBatch, withTaps } from './tapped-model.js';
 import type { TeacherNetwork } from './teacher-network.js';
 
 /** Most inputs of a layer that is solved: their products take 8·P² bytes, 128 MB. */
@@ -20,8 +20,8 @@ const MOST_INPUTS = 4096;
 /** Rows per unknown of one output, and rows at least: positions of one sample resemble each other, so more than a few times P pay. */
 const ROWS_PER_INPUT = 16;
 const FEWEST_ROWS = 16_384;
-/** Samples that run together. */
-const BATCH = 16;
+/** Bytes of the rows of one run. */
+const ROW_BYTES = 64 * 2 ** 20;
 /** Of so many batches one is held out, to choose λ and to see whether the solution is better than the slice. */
 const HELD_OUT_EVERY = 5;
 /** Shares of the mean diagonal that are tried as λ. */
@@ -134,9 +134,13 @@ async function gatherEquations(
 ): Promise<void> {
   const { teacher, units, removed, samples, indices, threads, seed, signal } = options;
   const x = layer.node.inputs[0] ?? '';
-  const size = samples.batch ?? Math.max(1, Math.min(BATCH, Math.floor(indices.length / HELD_OUT_EVERY)));
-  const rows = Math.max(FEWEST_ROWS, ROWS_PER_INPUT * sets.fit.p);
-  const perSample = Math.max(1, Math.ceil(rows / indices.length));
+  const read = [x, goal.value, ...goal.others];
+  const fits = tappedBatch(read, teacher.shapes, samples);
+  const size = samples.batch ?? Math.max(1, Math.min(fits, Math.floor(indices.length / HELD_OUT_EVERY)));
+  const { groups, p } = sets.fit;
+  const wanted = Math.ceil(Math.max(FEWEST_ROWS, ROWS_PER_INPUT * p) / indices.length);
+  const most = Math.floor(ROW_BYTES / (groups * p * Float64Array.BYTES_PER_ELEMENT * size));
+  const perSample = Math.max(1, Math.min(wanted, most));
   const random = seededRandom(derivedSeed(seed, 'rows', goal.value));
   const choose = (positions: number) => {
     const all = Array.from({ length: positions }, (_, position) => position);
