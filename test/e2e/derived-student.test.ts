@@ -87,6 +87,18 @@ describe('students cut out of a teacher, over HTTP', () => {
     assert.equal(none.body.errors[0]?.pointer, '/steps/0/training/epochs');
     assert.equal((await post({ from_teacher: {} })).status, 422);
 
+    const planned = await fetch(`${service.url}/v1/jobs?dry_run=true`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        model: untrained,
+        dataset,
+        steps: [{ type: 'distill', student: { from_teacher: { width: 0.5, drop_layers: 1 } } }],
+      }),
+    });
+    const { actions } = (await planned.json()) as { actions: string[] };
+    assert.match(actions[0] ?? '', /drop 1 residual block and keep 0\.5 of the channels/);
+
     const deep = await post({ from_teacher: { drop_layers: 2 } });
     assert.equal(deep.status, 202);
     const { error } = await client.waitFor(deep.body.id, () => {});

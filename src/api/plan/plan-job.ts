@@ -28,7 +28,7 @@ const networkOf = (student: Exclude<DistillStep['student'], { from_teacher: unkn
 function cutOf({ width, target, drop_layers, samples }: FromTeacher): string {
   const [wanted] = Object.entries(target ?? {});
   const parts = [
-    ...(drop_layers > 0 ? [`drop ${drop_layers} residual blocks`] : []),
+    ...(drop_layers > 0 ? [`drop ${drop_layers} residual block${drop_layers === 1 ? '' : 's'}`] : []),
     ...(width === undefined ? [] : [`keep ${width} of the channels`]),
     ...(wanted === undefined
       ? []
