@@ -27,18 +27,27 @@ function plainWeight(constant: string, graph: TrainingGraph, reader?: Node) {
   };
 }
 
-/** Cast of integers to float; what is only subtracted afterwards are zero points. */
+/** Whether a value is only subtracted, as it is or times a number: then it holds zero points, whole or in parts of a step. */
+function holdsZeroPoints(value: string, graph: TrainingGraph): boolean {
+  const uses = graph.editor.uses(value);
+  return uses.every(({ node, index }) => {
+    if (node.opType === 'Sub') return index === 1;
+    const factor = graph.editor.constant(node.inputs[1 - index] ?? '');
+    return node.opType === 'Mul' && factor?.dims.length === 0 && holdsZeroPoints(outputOf(node), graph);
+  });
+}
+
+/** Cast of integers to float. */
 const cast: WeightForm = (node, graph) => {
-  if (node.opType !== 'Cast') return undefined;
+  if (node.opType !== 'Cast' || holdsZeroPoints(outputOf(node), graph)) return undefined;
   const weight = plainWeight(node.inputs[0] ?? '', graph);
-  const uses = graph.editor.uses(outputOf(node));
-  if (!weight || uses.length === 0 || uses.every((use) => use.node.opType === 'Sub' && use.index === 1))
-    return undefined;
-  return {
-    ...weight,
-    replaces: [node],
-    restore: (rounded) => [makeNode('Identity', [rounded], [outputOf(node)])],
-  };
+  return (
+    weight && {
+      ...weight,
+      replaces: [node],
+      restore: (rounded) => [makeNode('Identity', [rounded], [outputOf(node)])],
+    }
+  );
 };
 
 /** Parameters per channel as a shape that broadcasts against the weight. */

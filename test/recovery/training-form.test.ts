@@ -37,8 +37,16 @@ const cases: readonly {
     trained: ['w2', 'w3'],
     tolerance: 0.02,
   },
-  ...([2, 3] as const).map((bits) => ({
-    step: { scheme: 'int4_weights' as const, weights: { bits, method: 'rtn' as const, symmetric: bits === 2 } },
+  ...(
+    [
+      [2, 'rtn', true],
+      [3, 'rtn', false],
+      [3, 'hqq', false],
+      [4, 'hqq', false],
+      [2, 'gptq', false],
+    ] as const
+  ).map(([bits, method, symmetric]) => ({
+    step: { scheme: 'int4_weights' as const, weights: { bits, method, symmetric } },
     trained: ['w2', 'w3', 'b1'],
     tolerance: 0.03,
   })),
@@ -76,6 +84,8 @@ describe('a quantized model as a training graph', () => {
       const integers = startOf(form);
       await startFromFloat(form.model, form.weights, cleaned);
       assert.deepEqual(encodeModel(form.quantized(startOf(form))), encodeModel(model));
+      // Only the weights themselves: zero points stay.
+      assert.ok(!form.trained.some((latent) => latent.includes('zero_point')), `${form.trained}`);
       for (const latent of form.weights) {
         const offsets = startOf(form)
           .get(latent)
