@@ -6,7 +6,8 @@ import { measureInputMeans } from '../calibration/input-means.js';
 import type { StoredNumbers } from '../rewriting.js';
 import type { PlainWeights, QuantizedWeights } from '../weights.js';
 import { measureBiasShifts } from './empirical-bias.js';
-import { leastErrorWeights, roundedForInputs } from './refine-weights.js';
+import { leastErrorWeights } from './least-error-weights.js';
+import { roundedForInputs } from './rounded-weights.js';
 import { secondMoments } from './second-moments.js';
 
 /** Samples that say what layers read: each gives many rows. */
