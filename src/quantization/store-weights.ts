@@ -5,9 +5,9 @@ import type { BlockedWeights } from './blocked-weights.js';
 import type { Plan, Treatment } from './plan.js';
 import type { RewriteOptions } from './rewriting.js';
 import { storeInBlocks } from './store-in-blocks.js';
+import { storedWeights } from './two-scales.js';
 import { axisLayout } from './weight-layout.js';
 import { type WeightOperand, weightOperands } from './weight-operands.js';
-import { quantizeWeights } from './weights.js';
 
 const FLOAT32 = 1;
 /** Below this many elements the two nodes that restore a weight take as many bytes as they save. */
@@ -35,17 +35,20 @@ function storeOperands(
     if (!graph.initializers.has(name) || elementCount(dims) < LEAST_STORED_ELEMENTS) return [];
     const blocks = blocked?.stored.get(name);
     if (blocks) return storeInBlocks(graph, operand, blocks, fresh, shared);
-    const quantized = quantizeWeights(elements(operand.tensor, 'float32'), operand.layout, {
-      perChannel: true,
-      avoidSaturation: false,
-    });
+    const quantized = storedWeights(elements(operand.tensor, 'float32'), operand.layout);
     const [integers, scale, restored] = [fresh(`${name}_stored`), fresh(`${name}_stored_scale`), fresh(`${name}_cast`)];
     graph.initializers.delete(name);
     graph.initializers.set(integers, tensor('int8', dims, quantized.integers));
     graph.initializers.set(scale, floats(quantized.scales, scaleShape(operand)));
+    const cast = makeNode('Cast', [integers], [restored], { name: `${name}_Cast`, attributes: { to: FLOAT32 } });
+    if (!quantized.inputScales) return [cast, makeNode('Mul', [restored, scale], [name], { name: `${name}_Mul` })];
+    const [inputScale, byInput] = [fresh(`${name}_input_scale`), fresh(`${name}_by_input`)];
+    const inputShape = scaleShape(operand).map((dim, axis) => (dim === 1 ? (dims[axis] as number) : 1));
+    graph.initializers.set(inputScale, floats(quantized.inputScales, inputShape));
     return [
-      makeNode('Cast', [integers], [restored], { name: `${name}_Cast`, attributes: { to: FLOAT32 } }),
-      makeNode('Mul', [restored, scale], [name], { name: `${name}_Mul` }),
+      cast,
+      makeNode('Mul', [restored, inputScale], [byInput], { name: `${byInput}_Mul` }),
+      makeNode('Mul', [byInput, scale], [name], { name: `${name}_Mul` }),
     ];
   });
   graph.nodes.unshift(...restoring);
