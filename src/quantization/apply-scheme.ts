@@ -79,7 +79,9 @@ export async function applyScheme(options: SchemeOptions): Promise<IntegerScheme
   const joins = (node: Node) =>
     !refused.has(node.name) && options.selected(node) && (!options.onlyWhatPays || joinsPay(cpu));
   const implied = (activation: Node, producer: Node) =>
-    !options.format.symmetric && !options.overrides.mentions(activation.outputs[0] ?? '', [activation, producer]);
+    !options.format.symmetric &&
+    !options.selected.excludes(activation) &&
+    !options.overrides.mentions(activation.outputs[0] ?? '', [activation, producer]);
   const ranges = new CalibratedRanges(options);
   const quantizer = new BlockQuantizer(options);
   for (;;) {

@@ -2,7 +2,11 @@ import { type Graph, type Node, subgraphs } from '../onnx/ir/graph.js';
 import { fitsAny } from '../onnx/name-patterns.js';
 
 /** Which nodes a caller lets us quantize. */
-export type NodeSelection = (node: Node) => boolean;
+export interface NodeSelection {
+  (node: Node): boolean;
+  /** Nodes that were named to be left as they are, not merely not chosen. */
+  readonly excludes: (node: Node) => boolean;
+}
 
 /** Nodes and the nodes in their branches and bodies. */
 const withNested = (nodes: readonly Node[]): Node[] =>
@@ -43,11 +47,12 @@ export function selectNodes(nodes: readonly Node[], patterns: SelectionPatterns)
   const included = patterns.include ? compile('include') : () => true;
   const excluded = compile('exclude');
   const touched = touches(nodes, patterns.exclude_tensors ?? []);
-  return (node) => included(node) && !excluded(node) && !touched(node);
+  const excludes = (node: Node) => excluded(node) || touched(node);
+  return Object.assign((node: Node) => included(node) && !excludes(node), { excludes });
 }
 
 /** Whether a node reads or gives one of these tensors, in the model as it was uploaded or as it is now. */
-function touches(nodes: readonly Node[], tensors: readonly string[]): NodeSelection {
+function touches(nodes: readonly Node[], tensors: readonly string[]): (node: Node) => boolean {
   if (tensors.length === 0) return () => false;
   const given = tensors.map((pattern, index) => ({ pattern, pointer: `/exclude_tensors/${index}` }));
   const fits = fitsAny(given, tensorNames({ nodes }), 'tensor');

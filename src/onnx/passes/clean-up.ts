@@ -16,6 +16,7 @@ import { spelledHardSigmoid } from './hard-sigmoid.js';
 import { identities } from './identities.js';
 import { recognizeLayerNormalization } from './layer-normalization.js';
 import { mergeConstants } from './merge-constants.js';
+import { nestedBounds } from './nested-bounds.js';
 import { padChannels } from './pad-channels.js';
 import type { Pass } from './pass.js';
 import { dropUnusedOpsets } from './unused-opsets.js';
@@ -37,6 +38,7 @@ const REWRITES: readonly Pass[] = [
   identities,
   mergeConstants,
   boundedForms,
+  nestedBounds,
   spelledHardSigmoid,
   gatedResidual,
   foldIntoProducer,
