@@ -48,8 +48,8 @@ export interface Scheme extends BuiltModel {
   readonly float?: Model;
   readonly plan: Plan;
   readonly calibratedTensors: number;
-  /** What the request gave ranges for in vain. */
-  readonly overrideNotes?: readonly string[];
+  /** What a report should say of the ranges. */
+  readonly rangeNotes?: readonly string[];
   /** Presets of ranges that were compared; none when there was only one. */
   readonly presets: readonly JudgedPreset[];
   /** Ways to round weights that were compared; none when there was only one. */
@@ -120,7 +120,7 @@ export async function applyScheme(options: SchemeOptions): Promise<IntegerScheme
     const blocked = method ? await quantizer.quantize(plan, method) : first;
     return {
       ...(chosen || method ? build(chosen, PLAIN_NUMBERS, blocked) : built),
-      ...{ float: model, plan, fusion, presets, methods, overrideNotes: options.overrides.notes() },
+      ...{ float: model, plan, fusion, presets, methods, rangeNotes: ranges.notes },
       calibratedTensors: ranges.tensors,
       rebuild: (numbers) => build(chosen, numbers, blocked),
     };

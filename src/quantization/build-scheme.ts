@@ -5,6 +5,7 @@ import type { CleanUpResult } from '../onnx/passes/clean-up.js';
 import type { RecordedShape } from '../onnx/shapes/record-shapes.js';
 import { ServiceError } from '../platform/errors.js';
 import type { Scheme, SchemeOptions } from './apply-scheme.js';
+import { CalibrationMemory } from './calibration/calibration-memory.js';
 import { RangeOverrides } from './calibration/range-overrides.js';
 import { halfScheme } from './half/half-scheme.js';
 import type { NodeSelection } from './node-selection.js';
@@ -33,6 +34,7 @@ export interface BuildOptions extends Pick<SchemeOptions, 'selection' | 'threads
   /** With the names that a caller can know. */
   readonly uploaded: Model;
   readonly cleaned: Model;
+  readonly calibrationMemory?: CalibrationMemory;
   readonly tuned: CleanUpResult;
   readonly selected: NodeSelection;
   readonly shapes: ReadonlyMap<string, RecordedShape>;
@@ -72,6 +74,7 @@ export async function buildScheme(options: BuildOptions): Promise<Scheme> {
     perChannel: step.per_channel,
     portable: step.portable,
     format: activationFormat(step.activations),
+    calibrationMemory: options.calibrationMemory ?? new CalibrationMemory(),
     emulated: has16Bits(step.activations.type),
     overrides: new RangeOverrides(step.calibration, options.uploaded.graph),
     weights: step.weights,

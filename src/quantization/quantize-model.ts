@@ -10,6 +10,7 @@ import type { RecordedShape } from '../onnx/shapes/record-shapes.js';
 import { ServiceError } from '../platform/errors.js';
 import type { Scheme } from './apply-scheme.js';
 import { buildScheme, refuseWithoutSamples } from './build-scheme.js';
+import type { CalibrationMemory } from './calibration/calibration-memory.js';
 import { portabilityNotes } from './certify.js';
 import { measureSqnr } from './measure-sqnr.js';
 import { withUniqueNames } from './names.js';
@@ -38,6 +39,8 @@ export interface QuantizeOptions {
   /** Sample indices; those of calibration and selection are never the evaluation's. */
   readonly calibration: readonly number[];
   readonly selection: readonly number[];
+  /** What was measured before on samples of the same dataset. */
+  readonly calibrationMemory?: CalibrationMemory;
   readonly cpu: { readonly instructionSets: readonly string[] };
   readonly threads: number;
   readonly scratch: string;
@@ -142,7 +145,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     }),
     notes: [
       ...(scheme.notes ?? notesOn(step, scheme)),
-      ...(scheme.overrideNotes ?? []),
+      ...(scheme.rangeNotes ?? []),
       ...(scheme.refinements ?? []).map(noteOn),
       ...portabilityNotes(nodes),
     ],

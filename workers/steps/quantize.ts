@@ -5,6 +5,7 @@ import type { Model } from '../../src/onnx/ir/graph.js';
 import { readModel } from '../../src/onnx/serde/read-model.js';
 import { carryOut } from '../../src/search/carry-out.js';
 import type { EngineResult } from '../protocol.js';
+import { keptCalibration } from './calibration-memory.js';
 import { certificateFiles } from './certificate-file.js';
 import { conclude, type Made } from './conclude.js';
 import { concludeSearch } from './conclude-search.js';
@@ -33,7 +34,7 @@ async function make(
   context: StepContext,
   data: TaskSamples,
   model: Model,
-  { recipe, instructionSets }: SettledRecipe,
+  { recipe, instructionSets, candidates }: SettledRecipe,
   progress: (phase: string, fraction: number, metrics?: Readonly<Record<string, number>>) => void,
 ): Promise<MadeModel> {
   const { task, scratch, signal } = context;
@@ -49,6 +50,8 @@ async function make(
       calibration: data.splits.calibration,
       selection: data.splits.selection,
       cpu: { instructionSets },
+      // What a search measured on the way may differ in its last bit from what the winner alone measures, or a later job by its plan.
+      ...(candidates.length > 0 ? {} : { calibrationMemory: keptCalibration(scratch, task.step) }),
       threads: task.threads,
       scratch,
       signal,

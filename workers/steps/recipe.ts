@@ -8,6 +8,7 @@ import { cpuFacts } from '../../src/platform/cpu.js';
 import { ServiceError } from '../../src/platform/errors.js';
 import { searchRecipe } from '../../src/search/search-recipe.js';
 import type { ModelFiles, ResultFile } from '../protocol.js';
+import { keptCalibration } from './calibration-memory.js';
 import { checkpointFiles } from './checkpoint-files.js';
 import type { StepContext } from './step.js';
 import type { TaskSamples } from './task-samples.js';
@@ -84,6 +85,7 @@ export async function settleRecipe(
     exclusive: (timed) => context.exclusive(timed),
     write: writeModelFiles,
     memory: checkpointFiles(scratch, task.step),
+    calibrationMemory: keptCalibration(scratch, task.step),
     now: () => performance.now(),
     progress: (fraction) => context.progress('searching', fraction * until),
   });

@@ -10,7 +10,9 @@ import {
 import { calibratedValues, type Plan } from '../plan.js';
 import type { QuantizationSamples } from '../samples.js';
 import type { Shapes } from '../workload.js';
-import { calibrate } from './calibrate.js';
+import { type Calibrating, calibrate } from './calibrate.js';
+import type { CalibrationMemory, Measurements } from './calibration-memory.js';
+import { calibrationNotes } from './calibration-notes.js';
 import { type Preset, presetsOf } from './range-methods.js';
 import type { OverriddenRange, RangeOverrides } from './range-overrides.js';
 import { SCORED_SAMPLES, type Scored, scorePresets } from './score-presets.js';
@@ -26,6 +28,8 @@ export interface RangingOptions extends Omit<CalibrationTask, 'values' | 'sample
   readonly overrides: RangeOverrides;
   readonly format: ActivationFormat;
   readonly shapes: Shapes;
+  /** What was measured before on these samples, and is kept for whoever comes after. */
+  readonly calibrationMemory: CalibrationMemory;
   readonly progress: (phase: 'calibrate' | 'rewrite', fraction: number) => void;
 }
 
@@ -39,6 +43,7 @@ export class CalibratedRanges {
   readonly #ranges: ReadonlyMap<Preset, Map<string, Range>>;
   readonly #measured = new Set<string>();
   readonly #first: Preset;
+  #known: Measurements | null = null;
 
   constructor(readonly options: RangingOptions) {
     const presets = presetsOf(options.ranging);
@@ -49,6 +54,13 @@ export class CalibratedRanges {
   /** How many tensors have a range. */
   get tensors(): number {
     return this.#measured.size;
+  }
+
+  /** What a report should say of the samples and of the ranges that were given. */
+  get notes(): string[] {
+    const { calibration, overrides } = this.options;
+    const measured = [...(this.#known?.extremes ?? [])].filter(([value]) => this.#measured.has(value));
+    return [...overrides.notes(), ...calibrationNotes(new Map(measured), calibration.length)];
   }
 
   /** Scale and zero point of everything measured, by one preset; by default the first. */
@@ -62,7 +74,7 @@ export class CalibratedRanges {
 
   /** Measures what the plan needs and is not known yet. @throws ServiceError dataset_too_small, model_run_failed */
   async measure(plan: Plan): Promise<void> {
-    const { samples, calibration: indices, shapes } = this.options;
+    const { samples, calibration: indices, shapes, calibrationMemory: memory, format } = this.options;
     const values = calibratedValues(plan).filter((value) => !this.#measured.has(value));
     if (!samples || values.length === 0) return;
     const progress = (fraction: number) => this.options.progress('calibrate', fraction);
@@ -70,35 +82,14 @@ export class CalibratedRanges {
     const bytes = (value: string) => (elementCount(shapes.get(value)?.dims ?? [0]) * BITS.float32) / 8;
     const given = this.options.overrides.of(values, plan);
     const ordinary = values.filter((value) => given.get(value)?.kind !== 'method');
-    const measured =
-      ordinary.length === 0
-        ? []
-        : await calibrate({ ...task, values: ordinary }, [...this.#ranges.keys()], bytes, this.options.format);
-    for (const [preset, found] of measured)
+    this.#known ??= await memory.of(task.model, indices);
+    const known = this.#known;
+    const calibrating = { task: { ...task, values: ordinary }, bytes, format, memory, known };
+    for (const [preset, found] of await calibrate(calibrating, [...this.#ranges.keys()]))
       for (const [value, range] of found) this.#ranges.get(preset)?.set(value, range);
-    for (const [value, range] of await this.#givenRanges(task, given, bytes))
+    for (const [value, range] of await givenRanges(calibrating, given))
       for (const ranges of this.#ranges.values()) ranges.set(value, range);
     for (const value of values) this.#measured.add(value);
-  }
-
-  /** What a request says of values by name; those with a method of their own are measured. */
-  async #givenRanges(
-    task: CalibrationTask,
-    given: ReadonlyMap<string, OverriddenRange>,
-    bytes: (value: string) => number,
-  ): Promise<Map<string, Range>> {
-    const ranges = new Map<string, Range>();
-    const byMethod = new Map<Calibration, string[]>();
-    for (const [value, said] of given) {
-      if (said.kind === 'fixed') ranges.set(value, said.range);
-      else byMethod.set(said.ranging, [...(byMethod.get(said.ranging) ?? []), value]);
-    }
-    for (const [ranging, values] of byMethod) {
-      const [preset] = presetsOf(ranging);
-      const found = await calibrate({ ...task, values }, [preset], bytes, this.options.format);
-      for (const [value, range] of found.get(preset) ?? []) ranges.set(value, range);
-    }
-    return ranges;
   }
 
   /** Compares whole models when there is more than one preset; none were compared when there is only one. */
@@ -112,4 +103,23 @@ export class CalibratedRanges {
     const best = scored.reduce((kept, next) => (next.decibel > kept.decibel ? next : kept));
     return scored.map((each) => ({ ...each, chosen: each === best }));
   }
+}
+
+/** What a request says of values by name; those with a method of their own are measured. */
+async function givenRanges(
+  calibrating: Calibrating,
+  given: ReadonlyMap<string, OverriddenRange>,
+): Promise<Map<string, Range>> {
+  const ranges = new Map<string, Range>();
+  const byMethod = new Map<Calibration, string[]>();
+  for (const [value, said] of given) {
+    if (said.kind === 'fixed') ranges.set(value, said.range);
+    else byMethod.set(said.ranging, [...(byMethod.get(said.ranging) ?? []), value]);
+  }
+  for (const [ranging, values] of byMethod) {
+    const [preset] = presetsOf(ranging);
+    const found = await calibrate({ ...calibrating, task: { ...calibrating.task, values } }, [preset]);
+    for (const [value, range] of found.get(preset) ?? []) ranges.set(value, range);
+  }
+  return ranges;
 }

@@ -6,6 +6,7 @@ import { MEASURING, withModelSession } from '../model-session.js';
 import { freshNames } from '../names.js';
 import type { Range } from '../parameters.js';
 import { latestFirst, onlyFor } from '../tapped-values.js';
+import type { Pass } from './pass.js';
 import { type CalibrationTask, calibrationRows } from './task.js';
 
 /** The ranges of one value that scalars per sample give. */
@@ -67,16 +68,21 @@ function unusable(model: Model, value: string, sample: number | undefined, what:
 
 /**
  * Measures the extremes of each value over samples, which are run one by one: memory does not grow with their number.
+ * @param pass is brought to its end from wherever it stands
  * @throws ServiceError dataset_too_small without one whole batch; model_run_failed naming node and sample when a value is not finite, or
  * spans more than a float32 can say; the reason of `signal` when it is aborted
  */
-export async function measureExtremes(task: CalibrationTask): Promise<Map<string, Extremes>> {
+export async function measureExtremes(
+  task: CalibrationTask,
+  pass: Pass<Extremes> = { done: 0, found: new Map() },
+): Promise<Map<string, Extremes>> {
   const rows = calibrationRows(task);
   const { model, names } = withExtremes(task.model, task.values);
-  const result = new Map<string, Extremes>();
+  const { found: result } = pass;
+  if (pass.done === rows.length) return result;
   const session = { threads: task.threads, scratch: task.scratch, optimization: MEASURING } as const;
   await withModelSession(model, session, async ({ run }) => {
-    for (const [position, row] of rows.entries()) {
+    for (const [position, row] of [...rows.entries()].slice(pass.done)) {
       task.signal.throwIfAborted();
       const found = await run(await task.samples.feeds(row));
       for (const [value, scalars] of names) {
@@ -99,7 +105,9 @@ export async function measureExtremes(task: CalibrationTask): Promise<Map<string
           throw unusable(task.model, value, row[0], `spans more than 8 bits can divide (${min} to ${max})`);
         result.set(value, extremes);
       }
-      task.progress((position + 1) / rows.length);
+      pass.done = position + 1;
+      await task.kept?.(pass.done, rows.length);
+      task.progress(pass.done / rows.length);
     }
   });
   return result;

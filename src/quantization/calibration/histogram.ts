@@ -5,14 +5,22 @@ export const BINS = 2048;
 
 /** How often numbers fall into equal parts of a fixed range; numbers outside count at its ends. Constant memory. */
 export class Histogram {
-  readonly counts = new Float64Array(BINS);
+  readonly counts: Float64Array = new Float64Array(BINS);
   /** The sum of the numbers of each bin: its mean stands for it, so that the zeros of a Relu stay exactly zero. */
-  readonly sums = new Float64Array(BINS);
+  readonly sums: Float64Array = new Float64Array(BINS);
 
   /** @throws RangeError when the range is not finite or is upside down */
   constructor(readonly range: Range) {
     if (!Number.isFinite(range.max - range.min) || range.min > range.max)
       throw new RangeError(`[${range.min}, ${range.max}] is not a finite range`);
+  }
+
+  /** One that was begun elsewhere, with the numbers that were counted until then. */
+  static restore(range: Range, counts: Float64Array, sums: Float64Array): Histogram {
+    const histogram = new Histogram(range);
+    histogram.counts.set(counts);
+    histogram.sums.set(sums);
+    return histogram;
   }
 
   /** Width of a bin; 0 when all numbers are equal. */

@@ -13,6 +13,8 @@ export interface CalibrationTask {
   readonly scratch: string;
   readonly signal: AbortSignal;
   readonly progress: (fraction: number) => void;
+  /** Told after each run of a pass how many are done of how many. */
+  readonly kept?: (done: number, total: number) => Promise<void>;
 }
 
 /** The rows to run. @throws ServiceError dataset_too_small without one whole batch */

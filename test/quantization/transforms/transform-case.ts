@@ -41,7 +41,11 @@ export async function exactVariants(
   const indices = look.tensors.map((_, index) => index);
   const variants = await transform({
     ...{ model, samples, calibration: indices, shapes: await shapesOnSample(model, samples, indices, session) },
-    ...{ selected: look.selected ?? (() => true), perChannel: true, ...session },
+    ...{
+      selected: Object.assign(look.selected ?? (() => true), { excludes: () => false }),
+      perChannel: true,
+      ...session,
+    },
     signal: new AbortController().signal,
   });
   const before = encodeModel(model);

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { deserialize, serialize } from 'node:v8';
+import type { Model } from '../../onnx/ir/graph.js';
+import { encodeModelChunks } from '../../onnx/serde/encode-model.js';
+import type { Extremes } from './extremes.js';
+import { Histogram } from './histogram.js';
+import type { Pass } from './pass.js';
+
+/** Where measurements outlive the process. */
+export interface MeasurementStore {
+  load(): Promise<Uint8Array | null>;
+  save(bytes: Uint8Array): Promise<void>;
+}
+
+/** What is known of the values of one model on one choice of samples. */
+export interface Measurements {
+  readonly extremes: Map<string, Extremes>;
+  readonly histograms: Map<string, Histogram>;
+  /** The pass that runs, or that a process which died left behind; `values` are what it measures. */
+  underway:
+    | ({ readonly kind: 'extremes'; readonly values: readonly string[] } & Pass<Extremes>)
+    | ({ readonly kind: 'histograms'; readonly values: readonly string[] } & Pass<Histogram>)
+    | null;
+}
+
+/** Models whose measurements are kept: a search tries many recipes, but few that change the model before it is quantized. */
+const MOST_MODELS = 4;
+/** A pass is saved this often: a process that dies loses a tenth of it. */
+const SAVES_PER_PASS = 10;
+
+const nothing = (): Measurements => ({ extremes: new Map(), histograms: new Map(), underway: null });
+
+const restoredHistograms = (found: Map<string, Histogram>) =>
+  new Map([...found].map(([value, { range, counts, sums }]) => [value, Histogram.restore(range, counts, sums)]));
+
+/** Structured clones keep the numbers of a histogram and lose its methods. */
+function restored(saved: Measurements): Measurements {
+  const { underway } = saved;
+  return {
+    ...saved,
+    histograms: restoredHistograms(saved.histograms),
+    underway: underway?.kind === 'histograms' ? { ...underway, found: restoredHistograms(underway.found) } : underway,
+  };
+}
+
+/**
+ * What was measured on calibration samples, by model and choice of samples, so that nothing is measured twice: by candidates of one search,
+ * or by the attempt that follows one which died. For the samples of one dataset.
+ */
+export class CalibrationMemory {
+  #models: Map<string, Measurements> | null = null;
+
+  constructor(readonly store: MeasurementStore | null = null) {}
+
+  /** What is known of a model on these samples; whoever measures adds to it. */
+  async of(model: Model, indices: readonly number[]): Promise<Measurements> {
+    const models = (this.#models ??= await this.#load());
+    const hash = createHash('sha256');
+    for (const chunk of encodeModelChunks(model)) hash.update(chunk);
+    const key = hash.update(indices.join()).digest('hex');
+    const known = models.get(key) ?? nothing();
+    // Set anew, it is the last to be forgotten.
+    models.delete(key);
+    models.set(key, known);
+    for (const oldest of [...models.keys()].slice(0, -MOST_MODELS)) models.delete(oldest);
+    return known;
+  }
+
+  /** Keeps a pass that has come this far, now and then. */
+  async keep(done: number, total: number): Promise<void> {
+    const share = (runs: number) => Math.floor((runs * SAVES_PER_PASS) / total);
+    if (share(done) > share(done - 1)) await this.save();
+  }
+
+  async save(): Promise<void> {
+    if (this.store && this.#models) await this.store.save(serialize(this.#models));
+  }
+
+  async #load(): Promise<Map<string, Measurements>> {
+    const bytes = (await this.store?.load()) ?? null;
+    if (bytes === null) return new Map();
+    const saved: Map<string, Measurements> = deserialize(bytes);
+    return new Map([...saved].map(([key, measurements]) => [key, restored(measurements)]));
+  }
+}
