@@ -128,7 +128,7 @@ async function withHeldOutScore<Result>(
 ): Promise<Result> {
   if (heldOutScore) return use(heldOutScore);
   const program = await scoringProgram(student, options);
-  return withSession(program.bytes, { threads, extra: FLOAT_ONLY }, (session) =>
+  return withSession(program.bytes, { threads, extra: FLOAT_ONLY, remembersLayout: false }, (session) =>
     use((weights) => heldOutLoss({ session, program, indices, batchSize: microBatch, weights, batch, signal })),
   );
 }
