@@ -155,6 +155,10 @@ export const RefinementReport = z.object({
       'Signal to quantization noise of the outputs with it, in dB; null without samples, or when it found nothing to do.',
   }),
   output_sqnr_db_without: z.number().nullable().meta({ description: 'Without it, with what was kept before it.' }),
+  runs_nearer: z.int().nullable().meta({
+    description: 'Runs of selection samples whose outputs came nearer to FP32 with it: it must be most of them.',
+  }),
+  runs_further: z.int().nullable(),
 });
 export type RefinementReport = z.infer<typeof RefinementReport>;
 

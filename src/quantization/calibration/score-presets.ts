@@ -28,7 +28,9 @@ export function scorePresets<Preset>(
     const scored: Scored<Preset>[] = [];
     for (const preset of presets) {
       task.signal.throwIfAborted();
-      const decibel = await withModelSession(build(preset), options, (quantized) => outputSqnr(float, quantized, task));
+      const { decibel } = await withModelSession(build(preset), options, (quantized) =>
+        outputSqnr(float, quantized, task),
+      );
       scored.push({ preset, decibel });
       task.progress(scored.length / presets.length);
     }

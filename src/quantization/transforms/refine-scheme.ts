@@ -3,13 +3,14 @@ import type { RefinementReport } from '../../contracts/report.js';
 import type { Model } from '../../onnx/ir/graph.js';
 import { ServiceError } from '../../platform/errors.js';
 import { applyScheme, type IntegerScheme, type SchemeOptions } from '../apply-scheme.js';
-import { outputSqnr } from '../calibration/output-sqnr.js';
+import { type OutputSqnr, outputSqnr } from '../calibration/output-sqnr.js';
 import { SCORED_SAMPLES } from '../calibration/score-presets.js';
 import { withModelSession } from '../model-session.js';
 import { withUniqueNames } from '../names.js';
 import { PLAIN_NUMBERS } from '../rewriting.js';
 import type { QuantizationSamples } from '../samples.js';
 import { shapesOnSample } from '../shapes.js';
+import { earnsItsPlace } from './earns-its-place.js';
 import { equalize } from './equalize.js';
 import { stemLayers } from './float-stem.js';
 import { NUMBER_REFINEMENTS, type Refined } from './refined-numbers.js';
@@ -20,14 +21,12 @@ import type { Transform } from './transform.js';
 const TRIAL_SAMPLES = 32;
 
 const REWRITES: Readonly<Record<Exclude<TransformName, 'float_stem'>, Transform>> = { equalize, smooth };
-/** Less than this may be chance: on 32 samples and another 300 the same change came out up to 0.2 dB apart. */
-const LEAST_GAIN_DB = 0.1;
 const STEM = 'The first layer stays in float: float_stem.';
 
 /** The best so far, and what it was made from. */
 interface State extends Refined {
-  /** Of the outputs against the float model that was given; null without samples. */
-  readonly decibel: number | null;
+  /** Of its outputs against those of the float model that was given; null without samples. */
+  readonly quality: OutputSqnr | null;
 }
 
 /** Tries one refinement after the other and keeps each only where the outputs come out nearer to FP32 on samples that did not calibrate. */
@@ -40,7 +39,7 @@ class Refiner {
   ) {}
 
   async run(asked: Refinements): Promise<IntegerScheme> {
-    this.best = { ...this.best, decibel: await this.#score(this.best.scheme.model) };
+    this.best = { ...this.best, quality: await this.#score(this.best.scheme.model) };
     const wanted = asked.transforms.length + NUMBER_REFINEMENTS.filter((each) => each.asked(asked) !== null).length;
     const advance = () => this.given.progress('rewrite', this.#reports.length / wanted);
     for (const name of TRANSFORMS) {
@@ -62,8 +61,8 @@ class Refiner {
     return { ...this.best.scheme, refinements: this.#reports };
   }
 
-  /** The signal to noise of the outputs in dB; null without samples. */
-  async #score(model: Model): Promise<number | null> {
+  /** The signal to noise of the outputs; null without samples. */
+  async #score(model: Model): Promise<OutputSqnr | null> {
     const { samples, calibration, selection, threads, scratch, signal, model: reference } = this.given;
     const indices = (selection.length > 0 ? selection : calibration).slice(0, SCORED_SAMPLES * (samples?.batch ?? 1));
     if (!samples || indices.length === 0) return null;
@@ -73,16 +72,12 @@ class Refiner {
     );
   }
 
-  /** Keeps what is better; without samples there is nothing to judge by, and what was asked for is done. */
-  async #compare(name: string, tried: Omit<State, 'decibel'>, variant?: string): Promise<void> {
-    const without = this.best.decibel;
-    const decibel = await this.#score(tried.scheme.model);
-    const kept = decibel === null || without === null || decibel >= without + LEAST_GAIN_DB;
-    if (kept) this.best = { ...tried, decibel };
-    this.#reports.push({
-      ...{ name, kept, output_sqnr_db: decibel, output_sqnr_db_without: without },
-      ...(variant !== undefined && { variant }),
-    });
+  /** Keeps what earns its place. */
+  async #compare(name: string, tried: Refined, variant?: string): Promise<void> {
+    const quality = await this.#score(tried.scheme.model);
+    const judged = earnsItsPlace(this.best.quality, quality);
+    if (judged.kept) this.best = { ...tried, quality };
+    this.#reports.push({ name, ...judged, ...(variant !== undefined && { variant }) });
   }
 
   /** @throws ServiceError dataset_required */
@@ -95,7 +90,7 @@ class Refiner {
   }
 
   #nothingToDo(name: string): void {
-    this.#reports.push({ name, kept: false, output_sqnr_db: null, output_sqnr_db_without: this.best.decibel });
+    this.#reports.push({ ...earnsItsPlace(this.best.quality, null), name, kept: false });
   }
 
   async #keepStem(): Promise<void> {
@@ -119,7 +114,7 @@ class Refiner {
       if (changes === 0) continue;
       const next = await this.#optionsFor(model);
       const scheme = await applyScheme({ ...next, calibration: few, progress: () => {} });
-      const decibel = (await this.#score(scheme.model)) ?? 0;
+      const decibel = (await this.#score(scheme.model))?.decibel ?? 0;
       tried.push({ variant: `${variant}, ${changes} places`, options: next, decibel });
     }
     const [first, ...others] = tried;
@@ -151,5 +146,5 @@ class Refiner {
 export async function refineScheme(options: SchemeOptions, asked: Refinements): Promise<IntegerScheme> {
   const scheme = await applyScheme(options);
   if (!asksForRefinements(asked)) return scheme;
-  return new Refiner(options, { options, scheme, numbers: PLAIN_NUMBERS, decibel: null }).run(asked);
+  return new Refiner(options, { options, scheme, numbers: PLAIN_NUMBERS, quality: null }).run(asked);
 }

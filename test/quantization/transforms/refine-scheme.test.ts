@@ -4,6 +4,7 @@ import { QuantizeStep } from '../../../src/contracts/quantize-step.js';
 import { type Model, node } from '../../../src/onnx/ir/graph.js';
 import { elements, floats, type Tensor } from '../../../src/onnx/ir/tensor.js';
 import { encodeModel } from '../../../src/onnx/serde/encode-model.js';
+import { earnsItsPlace } from '../../../src/quantization/transforms/earns-its-place.js';
 import { smallModel } from '../../runtime/small-model.js';
 import { AVX2, quantize, randomTensors, samplesOf } from '../fixtures.js';
 
@@ -60,6 +61,15 @@ const run = (model: Model, step: Partial<QuantizeStep>, samples = samplesOf('x',
   });
 
 describe('a refinement earns its place', () => {
+  test('by some decibels in all, and in most runs: one sample alone does not decide', () => {
+    const judged = (decibel: number, noises: readonly number[]) =>
+      earnsItsPlace({ decibel: 30, noises: [8, 1, 1, 1] }, { decibel, noises }).kept;
+    assert.equal(judged(31, [7, 0.9, 0.9, 1.1]), true);
+    assert.equal(judged(30.05, [7.9, 0.9, 0.9, 0.9]), false, 'hardly more');
+    assert.equal(judged(36, [1, 1.1, 1.1, 1.1]), false, 'three of four are worse');
+    assert.equal(judged(29, [9, 0.9, 0.9, 0.9]), false, 'worse in all');
+  });
+
   test('equalizing helps uneven channels, and the report says by how much', async () => {
     const { refinements, notes } = await run(network(), { transforms: ['equalize'] });
     const [equalized] = refinements ?? [];
@@ -174,7 +184,10 @@ test('a transform that looks at activations needs samples', async () => {
   await assert.rejects(quantize(model, { ...step, rounding: 'adaptive' }, null), code);
   const { refinements, notes } = await quantize(model, { ...step, weight_ranges: 'mse' }, null);
   assert.deepEqual(refinements, [
-    { name: 'weight_ranges mse', kept: true, output_sqnr_db: null, output_sqnr_db_without: null },
+    {
+      ...{ name: 'weight_ranges mse', kept: true, output_sqnr_db: null, output_sqnr_db_without: null },
+      ...{ runs_nearer: null, runs_further: null },
+    },
   ]);
   assert.ok(notes.includes('weight_ranges mse was applied unjudged: there are no samples.'));
 });
