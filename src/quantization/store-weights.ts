@@ -25,7 +25,7 @@ function storeOperands(
   graph: Graph,
   operands: Iterable<WeightOperand>,
   fresh: (hint: string) => string,
-  blocked?: BlockedWeights,
+  options: { readonly blocked?: BlockedWeights; readonly tables?: ReadonlySet<string> } = {},
 ): void {
   const shared = new Map<string, string>();
   const distinct = new Map([...operands].map((operand) => [operand.name, operand]));
@@ -33,9 +33,10 @@ function storeOperands(
     const { name } = operand;
     const { dims } = operand.tensor;
     if (!graph.initializers.has(name) || elementCount(dims) < LEAST_STORED_ELEMENTS) return [];
-    const blocks = blocked?.stored.get(name);
+    const blocks = options.blocked?.stored.get(name);
     if (blocks) return storeInBlocks(graph, operand, blocks, fresh, shared);
-    const quantized = storedWeights(elements(operand.tensor, 'float32'), operand.layout);
+    const weights = elements(operand.tensor, 'float32');
+    const quantized = storedWeights(weights, operand.layout, { byInput: !options.tables?.has(name) });
     const [integers, scale, restored] = [fresh(`${name}_stored`), fresh(`${name}_stored_scale`), fresh(`${name}_cast`)];
     graph.initializers.delete(name);
     graph.initializers.set(integers, tensor('int8', dims, quantized.integers));
@@ -68,8 +69,10 @@ export function storeWeights(
     [...plan.decisions.values()]
       .filter(({ treatment }) => treatment === wanted)
       .flatMap(({ node }) => weightOperands(node, plan.graph));
-  storeOperands(graph, [...operandsOf('stored'), ...recurrentWeights(plan.graph, options.selected)], fresh);
-  storeOperands(graph, operandsOf('stored4'), fresh, options.blocked);
+  // An embedding that is also the output's matrix: with scales per row alone, both are one constant.
+  const tables = new Set(operandsOf('rows').map(({ name }) => name));
+  storeOperands(graph, [...operandsOf('stored'), ...recurrentWeights(plan.graph, options.selected)], fresh, { tables });
+  storeOperands(graph, operandsOf('stored4'), fresh, { blocked: options.blocked });
 }
 
 const RECURRENT = ['LSTM', 'GRU', 'RNN'];

@@ -70,14 +70,19 @@ function balance(weights: Float32Array, { channels, k, index }: WeightLayout): F
  * Weights in int8 for storage, restored when the model is loaded. A scale per output channel is not enough where a factor per channel was
  * folded into the next layer: its inputs then differ by orders of magnitude, and the small ones, which meet large activations, are
  * lost. A second scale per input keeps them, in 4 bytes an input.
+ * @param byInput whether inputs may have scales
  * @throws RangeError when a weight is not finite
  */
-export function storedWeights(weights: Float32Array, layout: WeightLayout): StoredWeights {
+export function storedWeights(
+  weights: Float32Array,
+  layout: WeightLayout,
+  { byInput }: { readonly byInput: boolean },
+): StoredWeights {
   const plain = quantizeWeights(weights, layout, { perChannel: true, avoidSaturation: false });
   const { channels, k, index } = layout;
   const channelsFirst = layout.axis === 0;
   const alongInputs = channelsFirst || index(0, Math.min(1, k - 1)) === (k > 1 ? channels : 0);
-  if (channels < LEAST_CHANNELS || k < 2 || !alongInputs) return { ...plain, inputScales: null };
+  if (!byInput || channels < LEAST_CHANNELS || k < 2 || !alongInputs) return { ...plain, inputScales: null };
   const inputs = balance(weights, layout).map(Math.fround);
   const scaled = new Float32Array(weights.length);
   for (let channel = 0; channel < channels; channel++) {

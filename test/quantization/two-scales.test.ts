@@ -13,6 +13,8 @@ import { AVX2, quantize, randomTensors, samplesOf } from './fixtures.js';
 
 const only = (tensors: readonly Tensor[]) => tensors[0] as Tensor;
 
+const BY_INPUT = { byInput: true };
+
 /** Weights whose inputs differ by five orders of magnitude, as a channel scale folded from the layer before leaves them. */
 function folded(dims: readonly number[], inputAxis: number, seed: number): Tensor {
   const values = elements(only(randomTensors(dims, 1, seed)), 'float32');
@@ -34,7 +36,7 @@ describe('INT8 weights that are only stored', () => {
   for (const [name, { dims, inputAxis, layout }] of Object.entries(LAYOUTS)) {
     test(`${name}: small inputs keep their precision`, () => {
       const weights = elements(folded(dims, inputAxis, 3), 'float32');
-      const { integers, scales, inputScales } = storedWeights(weights, layout);
+      const { integers, scales, inputScales } = storedWeights(weights, layout, BY_INPUT);
       assert.ok(inputScales);
       // Half a step of the input's own largest weight, twice over for the balance between rows and columns.
       for (let k = 0; k < layout.k; k++) {
@@ -51,13 +53,14 @@ describe('INT8 weights that are only stored', () => {
 
   test('even weights, few channels and transposed convolutions keep one scale per channel', () => {
     const plain = (dims: readonly number[]) => elements(only(randomTensors(dims, 1, 7)), 'float32');
-    assert.equal(storedWeights(plain([64, 64]), matrixLayout([64, 64], true)).inputScales, null);
+    assert.equal(storedWeights(plain([64, 64]), matrixLayout([64, 64], true), BY_INPUT).inputScales, null);
     assert.equal(
-      storedWeights(elements(folded([8, 64], 1, 2), 'float32'), matrixLayout([8, 64], true)).inputScales,
+      storedWeights(elements(folded([8, 64], 1, 2), 'float32'), matrixLayout([8, 64], true), BY_INPUT).inputScales,
       null,
     );
     assert.equal(
-      storedWeights(elements(folded([48, 40, 2, 2], 0, 2), 'float32'), axisLayout([48, 40, 2, 2], 1)).inputScales,
+      storedWeights(elements(folded([48, 40, 2, 2], 0, 2), 'float32'), axisLayout([48, 40, 2, 2], 1), BY_INPUT)
+        .inputScales,
       null,
     );
   });
@@ -92,6 +95,27 @@ describe('INT8 weights that are only stored', () => {
     assert.deepEqual(
       left.filter((opType) => opType === 'Cast' || opType === 'Mul'),
       [],
+    );
+  });
+
+  test('an embedding that is also the output matrix is stored once, however uneven its columns', async () => {
+    const table = folded([200, 40], 1, 5);
+    const model = smallModel({
+      nodes: [
+        node('Gather', ['table', 'ids'], ['e'], { name: 'embedding' }),
+        node('Gemm', ['e', 'table'], ['y'], { name: 'head', attributes: { transB: 1 } }),
+      ],
+      inputs: { ids: ['int64', [5]] },
+      outputs: { y: ['float32', null] },
+      constants: { table },
+    });
+    const { model: result } = await quantize(model, { scheme: 'int8_weights' }, null, {
+      cpu: { instructionSets: AVX2 },
+    });
+    const large = [...result.graph.initializers.values()].filter(({ bytes }) => bytes.length >= 200 * 40);
+    assert.deepEqual(
+      large.map(({ dtype }) => dtype),
+      ['int8'],
     );
   });
 });
