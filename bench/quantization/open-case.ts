@@ -7,7 +7,7 @@ import type { SearchPlan } from '../../src/contracts/search-plan.js';
 import { inspectDataset } from '../../src/datasets/admission/inspect-dataset.js';
 import { inspectModel } from '../../src/onnx/admission/inspect-model.js';
 import { newId } from '../../src/platform/ids.js';
-import { EngineTask, type ModelFiles } from '../../workers/protocol.js';
+import type { EngineTask, ModelFiles } from '../../workers/protocol.js';
 import type { StepContext } from '../../workers/steps/step.js';
 import { sha256Of } from '../../workers/steps/written-model.js';
 import type { BenchCase } from './cases.js';
@@ -47,12 +47,15 @@ export async function openCase(
   const { calibration, selection } = benchCase.subsets[subset] ?? benchCase.subsets[0];
   const original = await modelFiles(located(models, benchCase.model));
   const path = located(data, benchCase.data);
-  const task: EngineTask = EngineTask.parse({
+  const spec = JobSpec.parse({
+    ...{ model: newId('mdl'), dataset: newId('dst'), steps: [step] },
+    evaluate: { metric, samples: evaluation },
+  });
+  // Not parsed, so that the compiler says when a task has a field more.
+  const task: EngineTask = {
     ...{ job: newId('job'), attempt: 1, request_id: newId('req') },
-    spec: JobSpec.parse({
-      ...{ model: newId('mdl'), dataset: newId('dst'), steps: [step] },
-      evaluate: { metric, samples: evaluation },
-    }),
+    spec,
+    seconds_left: spec.timeout_seconds,
     ...{ step: 0, last: false, original, input: original, student: null, plan, stages: [], threads: 1 },
     log_level: 'info',
     inspection: await inspectModel(original, [], FOREVER),
@@ -62,7 +65,7 @@ export async function openCase(
       manifest: DatasetManifest.parse({ arrays, splits: { calibration, selection } }),
       inspection: await inspectDataset(path, FOREVER),
     },
-  });
+  };
   await mkdir(scratch, { recursive: true });
   return {
     task,
