@@ -1,4 +1,5 @@
 import { mkdir, stat } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { DatasetManifest } from '../../src/contracts/dataset.js';
 import { JobSpec } from '../../src/contracts/job-spec.js';
@@ -56,6 +57,7 @@ export async function openCase(
     ...{ job: newId('job'), attempt: 1, request_id: newId('req') },
     spec,
     seconds_left: spec.timeout_seconds,
+    memory_bytes: totalmem(),
     ...{ step: 0, last: false, original, input: original, student: null, plan, stages: [], threads: 1 },
     log_level: 'info',
     inspection: await inspectModel(original, [], FOREVER),

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Dimension, ElementType, ValueSignature } from '../contracts/signature.js';
 import type { Tensor } from '../onnx/ir/tensor.js';
@@ -67,6 +67,24 @@ function nest(entries: Readonly<Record<string, string>>): Nested {
   return root;
 }
 
+/** One read call moves at most 1 GiB: Node's readFile, and the system's own limit, end below 2 GiB. */
+const READ_BYTES = 2 ** 30;
+
+async function wholeFile(path: string): Promise<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    const bytes = new Uint8Array((await file.stat()).size);
+    for (let done = 0; done < bytes.byteLength; ) {
+      const { bytesRead } = await file.read(bytes, done, Math.min(READ_BYTES, bytes.byteLength - done), done);
+      if (bytesRead === 0) throw new Error(`${path} became shorter while it was read`);
+      done += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
 /**
  * External data for ONNX Runtime. It finds a file by itself when the model lies on disk and the file where the model says;
  * every other file (ours are named by content) is handed over in memory.
@@ -77,7 +95,7 @@ async function externalData(source: string | Uint8Array, files: readonly Externa
   return Promise.all(
     files
       .filter((file) => !found(file))
-      .map(async (file) => ({ path: file.location, data: new Uint8Array(await readFile(file.path)) })),
+      .map(async (file) => ({ path: file.location, data: await wholeFile(file.path) })),
   );
 }
 

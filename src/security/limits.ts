@@ -3,8 +3,10 @@ const MIB = 1024 * KIB;
 const GIB = 1024 * MIB;
 const SECOND_MS = 1000;
 
-/** Bytes of one upload, all its files together: the most that one protobuf file can hold, and so one dataset of that order. */
+/** Bytes of one model file: the most that one protobuf file can hold, and so one dataset of that order. */
 export const MAX_UPLOAD_BYTES = 2 * GIB;
+/** Bytes of one form, all its files together: weights in external files may pass the bound of one model file, up to what an engine can hold. */
+export const MAX_FORM_BYTES = 16 * GIB;
 /** Bytes of a JSON body: a spec with a thousand node patterns fits. */
 export const MAX_JSON_BYTES = MIB;
 /** Files of external data in one upload: exporters write one, or one per large tensor. */
@@ -23,7 +25,7 @@ export const LINGER_MS = 3 * SECOND_MS;
 /** Milliseconds until the headers of a request must be complete: more is a slow-loris. */
 export const HEADERS_TIMEOUT_MS = 15 * SECOND_MS;
 /** Milliseconds until a whole request must have arrived: the largest body at the slowest accepted rate. */
-export const REQUEST_TIMEOUT_MS = HEADERS_TIMEOUT_MS + (MAX_UPLOAD_BYTES / MIN_BODY_BYTES_PER_SECOND) * SECOND_MS;
+export const REQUEST_TIMEOUT_MS = HEADERS_TIMEOUT_MS + (MAX_FORM_BYTES / MIN_BODY_BYTES_PER_SECOND) * SECOND_MS;
 /** Milliseconds for an ordinary answer; routes that stream or wait state their own. */
 export const HANDLER_TIMEOUT_MS = 10 * SECOND_MS;
 /** Milliseconds for routes that stream: bounded by the sender's and the reader's pace, so only by the largest timer there is. */

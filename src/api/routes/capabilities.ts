@@ -13,6 +13,7 @@ import { MAX_NODES, NEWEST_OPSET, OLDEST_OPSET } from '../../onnx/admission/limi
 import { cpuFacts } from '../../platform/cpu.js';
 import { PACKAGE } from '../../platform/package.js';
 import {
+  MAX_FORM_BYTES,
   MAX_JSON_BYTES,
   MAX_UPLOAD_BYTES,
   MAX_WAIT_SECONDS,
@@ -49,6 +50,7 @@ function capabilities(): Capabilities {
     opset: { min: OLDEST_OPSET, max: NEWEST_OPSET },
     limits: {
       upload_bytes: MAX_UPLOAD_BYTES,
+      form_bytes: MAX_FORM_BYTES,
       json_bytes: MAX_JSON_BYTES,
       model_nodes: MAX_NODES,
       dataset_arrays: MAX_DATASET_ARRAYS,

@@ -1,7 +1,7 @@
 import type { FastifySchema } from 'fastify';
 import type { OpenAPIV3_1 } from 'openapi-types';
 import { z } from 'zod';
-import { MAX_UPLOAD_BYTES } from '../../security/limits.js';
+import { MAX_FORM_BYTES, MAX_UPLOAD_BYTES } from '../../security/limits.js';
 import type { Services } from '../services.js';
 import { MAX_NAME_CHARACTERS } from '../uploads/model-upload.js';
 
@@ -30,7 +30,7 @@ export const uploadBody = (
   properties: Properties,
 ): NonNullable<FastifySchema['x-request-body']> => ({
   required: true,
-  description: `The file itself, or a form; at most ${MAX_UPLOAD_BYTES} bytes.`,
+  description: `The file itself, at most ${MAX_UPLOAD_BYTES} bytes, or a form, at most ${MAX_FORM_BYTES} with its external data.`,
   content: {
     'application/octet-stream': { schema: BINARY },
     'multipart/form-data': {

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { inspectModel } from '../../onnx/admission/inspect-model.js';
+import { MAX_FORM_BYTES } from '../../security/limits.js';
 import type { BlobStore, ReceivedBlob } from '../../storage/blobs/blob-store.js';
 import type { NewModel } from '../../storage/records/models.js';
 import { clientGone } from '../client-gone.js';
@@ -111,7 +112,7 @@ async function fromForm(request: FastifyRequest, files: ReceivedFiles): Promise<
         if (typeof filename !== 'string')
           throw partError(field, 'required', 'Name the file by the location that the model states.');
         if (bundle.external.has(filename)) throw repeatedPart(filename);
-        bundle.external.set(filename, await files.receive(file));
+        bundle.external.set(filename, await files.receive(file, MAX_FORM_BYTES));
       } else throw unknownPart(field, PARTS);
     },
     field(field, value) {

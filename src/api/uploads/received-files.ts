@@ -2,14 +2,14 @@ import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { ServiceError } from '../../platform/errors.js';
 import { firstSignal } from '../../platform/first-signal.js';
-import { MAX_UPLOAD_BYTES } from '../../security/limits.js';
+import { MAX_FORM_BYTES, MAX_UPLOAD_BYTES } from '../../security/limits.js';
 import type { BlobStore, ReceivedBlob } from '../../storage/blobs/blob-store.js';
 import { ByteBudget, chunks } from './chunks.js';
 
 /** The files of one upload on their way to disk. Whatever is not kept is gone after `discard`. */
 export class ReceivedFiles {
   readonly #received: ReceivedBlob[] = [];
-  readonly #budget = new ByteBudget(MAX_UPLOAD_BYTES);
+  readonly #budget = new ByteBudget(MAX_FORM_BYTES);
   readonly #signal: AbortSignal;
 
   constructor(
@@ -21,17 +21,15 @@ export class ReceivedFiles {
     const { bodySignal } = request;
     this.#signal = bodySignal === null ? gone : firstSignal([gone, bodySignal]);
     const declared = Number(request.headers['content-length'] ?? 0);
-    if (declared > MAX_UPLOAD_BYTES) {
-      throw new ServiceError(
-        'payload_too_large',
-        `One upload may hold ${MAX_UPLOAD_BYTES} bytes; this one announces ${declared}.`,
-      );
+    const most = request.isMultipart() ? MAX_FORM_BYTES : MAX_UPLOAD_BYTES;
+    if (declared > most) {
+      throw new ServiceError('payload_too_large', `One upload may hold ${most} bytes; this one announces ${declared}.`);
     }
   }
 
   /** Takes one stream to disk. @throws ServiceError payload_too_large, upload_too_slow, no_space, malformed_request */
-  async receive(content: Readable): Promise<ReceivedBlob> {
-    const blob = await this.blobs.receive(chunks(content, this.#budget, this.#signal), { limit: MAX_UPLOAD_BYTES });
+  async receive(content: Readable, limit: number = MAX_UPLOAD_BYTES): Promise<ReceivedBlob> {
+    const blob = await this.blobs.receive(chunks(content, this.#budget, this.#signal), { limit });
     this.#received.push(blob);
     return blob;
   }
