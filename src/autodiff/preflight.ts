@@ -34,7 +34,7 @@ export function preflight(graph: Graph, trained: readonly string[], outputs: rea
     const { name, opType: op_type } = node;
     const needed =
       node.inputs.some((input) => live.has(input)) &&
-      node.outputs.some((output) => output !== '' && scored.has(output));
+      node.outputs.some((output) => live.has(output) && scored.has(output));
     if (!needed) return { name, op_type, status: 'frozen' };
     const found = ruleFor(node, graph.initializers);
     return 'rule' in found

@@ -40,6 +40,21 @@ test('each node is trainable, frozen or refused, by name', () => {
   assert.deepEqual(statuses(g, ['b'])['/steps'], 'frozen', 'nothing before it is trained');
 });
 
+test('sizes of what is trained carry no gradient, and do not stop one', () => {
+  const g = graph(
+    named('MatMul', ['x', 'w'], 'product'),
+    named('Shape', ['product'], 'sizes'),
+    named('Cast', ['sizes'], 'whole', { to: 7 }),
+    named('Reshape', ['product', 'whole'], 'y'),
+  );
+  assert.deepEqual(statuses(g, ['w']), {
+    '/product': 'trainable',
+    '/sizes': 'frozen',
+    '/whole': 'frozen',
+    '/y': 'trainable',
+  });
+});
+
 /** Parts of operators that no gradient was written for. */
 const refusals: readonly [string, Graph['nodes'][number]][] = [
   ['a foreign operator', named('FusedConv', ['p'], 'y', {}, 'com.microsoft')],
