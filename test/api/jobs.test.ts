@@ -167,6 +167,7 @@ test('a distill step has every default, waits in its own queue, and keeps its st
     clip_norm: null,
     ema: null,
     patience: null,
+    freeze: [],
   });
   assert.deepEqual(
     body.steps.map(({ type }: { type: string }) => type),
