@@ -99,8 +99,8 @@ const CASES: Readonly<Record<string, (seed: number) => Promise<void>>> = {
       { template: 'mlp', widths: [256], training: { epochs: 60 } },
       {
         template: 'mlp',
-        widths: [64],
-        training: { epochs: 150, optimizer: { kind: 'adamw', learning_rate: 0.003 } },
+        widths: [128],
+        training: { epochs: 200, optimizer: { kind: 'adamw', learning_rate: 0.003 } },
       },
     ),
   'fashion-mlp': async (seed) =>

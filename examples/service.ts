@@ -38,7 +38,10 @@ export async function startService(
     const response = await fetch(`${url}/readyz`).catch(() => null);
     if (response?.ok) break;
     if (child.exitCode !== null) throw new Error(`the service ended with code ${child.exitCode}`);
-    if (Date.now() > deadline) throw new Error(`the service was not ready within ${READY_WITHIN_MS / 1000} s`);
+    if (Date.now() > deadline) {
+      child.kill('SIGTERM');
+      throw new Error(`the service was not ready within ${READY_WITHIN_MS / 1000} s`);
+    }
     await sleep(100);
   }
   return {

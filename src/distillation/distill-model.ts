@@ -3,21 +3,21 @@ import type { DistillStep } from '../contracts/distill-step.js';
 import type { Samples } from '../datasets/samples.js';
 import type { Model } from '../onnx/ir/graph.js';
 import { int64s, type Tensor } from '../onnx/ir/tensor.js';
-import { ServiceError } from '../platform/errors.js';
 import { type ExternalFile, withSession } from '../runtime/session.js';
 import type { CheckpointStore } from './checkpoint-schedule.js';
 import { classLabels, requireLabels } from './class-labels.js';
-import { type Frozen, frozenNodes } from './frozen.js';
+import { type FittingBatch, fitToMemory } from './fit-to-memory.js';
+import { frozenNodes } from './frozen.js';
+import { onLabelledSamples } from './labelled-samples.js';
 import { type LossPlan, lossPlan } from './losses/loss-plan.js';
 import { areProbabilities, holdsProbabilities, lossOfOutputs } from './losses/probabilities.js';
-import { TARGETS, trainingProgram } from './program.js';
+import { TARGETS } from './program.js';
 import { exportStudent } from './students/export-student.js';
 import { prepareStudent } from './students/prepare-student.js';
 import { trainableWeights } from './students/trainable-weights.js';
 import { teacherOutputs } from './teacher-outputs.js';
-import { batchesPerEpoch } from './train.js';
 import { type StudentTraining, type TrainedStudent, trainStudent } from './train-student.js';
-import { fittingBatch, trainingMemory } from './training-memory.js';
+import { trainingNotes } from './training-notes.js';
 
 export type DistillPhase = 'teacher' | 'distill' | 'baseline';
 /** Fractions of the whole at which the phases end; the baseline trains as long as the student. */
@@ -117,7 +117,11 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
     if (step.loss.kind === 'dkd') requireLabels(classes, indices, 'training with the loss dkd');
     const labelled = indices.filter((index) => classes.has(index));
     const teacherShape = (plan: LossPlan, size: number) => (plan.teacher ? [size, ...dims.slice(1)] : null);
-    const memory = await fit(options, { student, trained, frozen, batchSize, loss, teacherShape });
+    const memory = await fitToMemory({
+      ...{ student, trained, frozen, output, samples, indices, batchSize, loss, limit: options.memoryLimit },
+      teacherShape: (size) => teacherShape(loss, size),
+      block: options.block ?? 1,
+    });
     const shared: Omit<StudentTraining, 'loss' | 'run' | 'progress' | 'teacherDims' | 'indices' | 'training'> = {
       ...{ student, trained, frozen, output, batchSize, signal, threads, block: options.block ?? 1 },
       microBatch: memory.microBatch,
@@ -143,7 +147,7 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
         ...shared,
         ...(plan.teacher
           ? { indices, training: step.training }
-          : onLabels(step.training, indices, labelled, batchSize)),
+          : onLabelledSamples(step.training, indices, labelled, batchSize)),
         loss: plan,
         teacherDims: teacherShape(plan, memory.microBatch),
         run,
@@ -162,9 +166,9 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
       baselineKind: byLabels ? 'labels' : 'untrained',
       batchSize,
       memory,
-      notes: notesOf(step, {
+      notes: trainingNotes(step.training, {
         batchSize,
-        memory,
+        microBatch: memory.microBatch,
         stopped: result.stopped,
         labelled: needsClasses ? labelled.length : null,
         indices,
@@ -173,87 +177,4 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
   } finally {
     await teacher.close();
   }
-}
-
-/** How a batch is brought into memory. */
-interface FittingBatch {
-  /** Samples that go through the graph at a time; their gradients add up to those of the whole batch. */
-  readonly microBatch: number;
-  /** The most that the process will hold, in bytes; null where it was not estimated. */
-  readonly estimatedBytes: number | null;
-}
-
-/** How much of a batch fits into memory. Models of a fixed batch take it whole. */
-async function fit(
-  { samples, training: indices, output, block = 1, memoryLimit }: DistillOptions,
-  plan: {
-    readonly student: Model;
-    readonly trained: readonly string[];
-    readonly frozen: Frozen;
-    readonly batchSize: number;
-    readonly loss: LossPlan;
-    teacherShape(loss: LossPlan, size: number): readonly number[] | null;
-  },
-): Promise<FittingBatch> {
-  const { student, trained, frozen, batchSize, loss, teacherShape } = plan;
-  if (samples.batch !== null || memoryLimit === undefined) return { microBatch: batchSize, estimatedBytes: null };
-  const memory = await trainingMemory(student, async (size) => {
-    const sample = await samples.feeds(Array.from({ length: size }, () => indices[0] ?? 0));
-    const teacherDims = teacherShape(loss, size);
-    return {
-      sample,
-      program: await trainingProgram(student, { sample, output, loss, teacherDims, trained, block, frozen }),
-    };
-  });
-  const microBatch = fittingBatch(batchSize, memory, memoryLimit);
-  return { microBatch, estimatedBytes: process.memoryUsage.rss() + memory(microBatch) };
-}
-
-/** Training on the samples that have labels: more epochs of fewer batches, so that there are as many steps. */
-function onLabels(
-  training: StudentTraining['training'],
-  indices: readonly number[],
-  labelled: readonly number[],
-  batchSize: number,
-): Pick<StudentTraining, 'indices' | 'training'> {
-  if (labelled.length === 0)
-    throw new ServiceError('dataset_mismatch', 'The loss reads labels, and no training sample has one.');
-  const times = batchesPerEpoch(indices.length, batchSize) / batchesPerEpoch(labelled.length, batchSize);
-  const epochs = Math.round(training.epochs * times);
-  const patience = training.patience && Math.round(training.patience * times);
-  return { indices: labelled, training: { ...training, epochs, patience } };
-}
-
-function notesOf(
-  { training }: DistillOptions['step'],
-  run: {
-    readonly batchSize: number;
-    readonly memory: FittingBatch;
-    readonly stopped: TrainedStudent['stopped'];
-    /** How many training samples have labels; null when labels play no part. */
-    readonly labelled: number | null;
-    readonly indices: readonly number[];
-  },
-): string[] {
-  const { batchSize, memory, stopped, labelled, indices } = run;
-  const notes: string[] = [];
-  if (batchSize !== training.batch_size)
-    notes.push(
-      `Batches hold ${batchSize} samples instead of ${training.batch_size}: the model or the dataset allows no more.`,
-    );
-  if (memory.microBatch < batchSize)
-    notes.push(
-      `Batches of ${batchSize} went through the graph ${memory.microBatch} samples at a time, to fit into memory.`,
-    );
-  if (labelled !== null && labelled < indices.length)
-    notes.push(
-      `${labelled} of ${indices.length} training samples have labels: what labels teach is learned on these alone, in as many steps.`,
-    );
-  if (stopped === 'timeout')
-    notes.push(
-      'Training was stopped before its last epoch, to leave time for evaluation: the best weights so far were kept.',
-    );
-  if (stopped === 'diverged')
-    notes.push('The loss became infinite or NaN: training was stopped, and the last good weights were kept.');
-  return notes;
 }
