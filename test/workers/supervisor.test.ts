@@ -64,6 +64,7 @@ describe('a worker with real engines', () => {
       [
         ['model', 1],
         ['stage', 0],
+        ['certificate', 1],
         ['log', 0],
         ['log', 1],
       ],
