@@ -62,6 +62,15 @@ async function inverseFactor(
   return r;
 }
 
+/** A Hessian that overflowed in float32, or is none, says nothing: without it every weight is rounded to nearest. */
+function positive(hessian: Hessian): Hessian {
+  const { k, values } = hessian;
+  const sound =
+    values.every(Number.isFinite) &&
+    Array.from({ length: k }, (_, i) => values[i * k + i] as number).every((diagonal) => diagonal >= 0);
+  return sound ? hessian : { k, values: new Float64Array(k * k) };
+}
+
 /**
  * Rounds weights one input after the other, and lets the inputs that are still open make up for the error on the calibration inputs
  * (Frantar et al., "GPTQ", 2022; order by activation and grids fixed beforehand, from the weights' extremes): for input i, e = (w_i − ŵ_i) / U_ii and w_j −= e · U_ij for all j after it.
@@ -87,7 +96,7 @@ export async function quantizeByGptq(
     if (hessianOf(channel) !== hessian) {
       hessian = hessianOf(channel);
       order = heaviestFirst(hessian);
-      factor = await inverseFactor(hessian, order, breathe);
+      factor = await inverseFactor(positive(hessian), order, breathe);
     }
     const weights = Float32Array.from({ length: k }, (_, i) => at(channel, i));
     const grids = Array.from({ length: blocks }, (_, block): Grid => {

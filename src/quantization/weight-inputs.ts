@@ -5,6 +5,8 @@ import type { Shapes } from './workload.js';
 
 /** The largest K whose Hessian is measured: 134 MB in float64, and its factor takes about a minute. */
 const LARGEST_K = 4096;
+/** Numbers in the Hessians of all groups of a node together: a depthwise layer has one of them per channel. */
+const LARGEST_PRODUCTS = LARGEST_K ** 2;
 /** Windows of one sample that are enough: neighbours say nearly the same. */
 const ENOUGH_WINDOWS = 1024;
 
@@ -31,9 +33,10 @@ export function inputsOfWeight(
   if (index !== 1 || graph.initializers.has(value)) return null;
   if (node.opType === 'Conv') {
     const k = product(dims.slice(1));
-    if (k > LARGEST_K) return null;
+    const groups = intAttribute(node, 'group', 1);
+    if (k > LARGEST_K || groups * k * k > LARGEST_PRODUCTS) return null;
     const stride = widenedStride(node, dims.length - 2, shapes);
-    return { key: name, value, groups: intAttribute(node, 'group', 1), k, convolution: { node, dims, stride } };
+    return { key: name, value, groups, k, convolution: { node, dims, stride } };
   }
   const transposed = node.opType === 'Gemm' && intAttribute(node, 'transA', 0) === 1;
   const k = dims[node.opType === 'Gemm' && intAttribute(node, 'transB', 0) === 1 ? 1 : 0] ?? 0;

@@ -40,7 +40,7 @@ export function withSafePairs(integers: Integers, dims: readonly number[], order
   for (const [first, second] of summedPairs(dims, order)) {
     for (;;) {
       const [a, b] = [safe[first] as number, safe[second] as number];
-      if (pairSum(a, b) <= LARGEST_PAIR) break;
+      if (!(pairSum(a, b) > LARGEST_PAIR)) break;
       const larger = Math.abs(a) >= Math.abs(b) ? first : second;
       safe[larger] = (safe[larger] as number) - Math.sign(safe[larger] as number);
     }

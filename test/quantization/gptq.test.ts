@@ -176,4 +176,14 @@ describe('gptq', () => {
     });
     for (const channel of [0, 1]) assert.equal(found.integers[channel * 12 + 3], nearest.integers[channel * 12 + 3]);
   });
+
+  test('measurements that overflowed say nothing: every weight is rounded to nearest', async () => {
+    const given = layer(2, 12, 40, 6);
+    const overflowed = given.hessian.map((row, i) => row.map((value, j) => (i === 0 && j === 0 ? Infinity : value)));
+    const found = await run({ ...given, hessian: overflowed }, 12, 4, false);
+    const at = (channel: number, k: number) => given.weights[channel]?.[k] as number;
+    const options = { bits: 4, symmetric: false, method: 'rtn' } as const;
+    const nearest = await quantizeInBlocks({ ...given, length: 12, wholeZeroPoints: true }, at, options);
+    assert.deepEqual(found.integers, nearest.integers);
+  });
 });

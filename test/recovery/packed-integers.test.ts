@@ -40,3 +40,7 @@ test('a pair that could saturate gives way, the larger one first, and others sta
   assert.deepEqual([...safe], [68, 60, 120, -60, 64, 64, -64, -64]);
   for (let k = 0; k < safe.length; k += 2) assert.ok(pairSum(safe[k] ?? 0, safe[k + 1] ?? 0) <= LARGEST_PAIR);
 });
+
+test('weights that ran away to NaN do not hold anything up', () => {
+  withSafePairs(floatsOf(Number.NaN, 1, 2, 3), [4, 1], matrixSumOrder());
+});

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SearchPlan } from '../../src/contracts/search-plan.js';
+import { ServiceError } from '../../src/platform/errors.js';
 import type { BlobStore } from '../../src/storage/blobs/blob-store.js';
 import type { Queries } from '../../src/storage/database.js';
 import { artifactsOfJob, getArtifact } from '../../src/storage/records/artifacts.js';
@@ -66,13 +67,15 @@ async function datasetOf(blobs: BlobStore, queries: Queries, job: JobRow): Promi
   return { path: await blobs.localFile(sha256), sha256, manifest, inspection };
 }
 
-/** The plan that the current step is to carry out again. @throws ServiceError not_found when its job was deleted meanwhile */
+/** The plan that the current step is to carry out again. @throws ServiceError not_found when its job was deleted meanwhile; invalid_request */
 async function planOf(blobs: BlobStore, queries: Queries, job: JobRow): Promise<SearchPlan | null> {
   const step = job.spec.steps[job.step];
-  const plan = step?.type === 'quantize' ? step.plan : undefined;
-  if (plan === undefined) return null;
-  const { sha256 } = await getArtifact(queries, job.tenant, plan);
-  return SearchPlan.parse(JSON.parse(await readFile(await blobs.localFile(sha256), 'utf8')));
+  const artifact = step?.type === 'quantize' ? step.plan : undefined;
+  if (artifact === undefined) return null;
+  const { sha256 } = await getArtifact(queries, job.tenant, artifact);
+  const plan = SearchPlan.safeParse(JSON.parse(await readFile(await blobs.localFile(sha256), 'utf8')));
+  if (plan.success) return plan.data;
+  throw new ServiceError('invalid_request', 'The plan is of another version of the service. Search again.');
 }
 
 /** All that an engine may know of the job's current step, from the records. Paths are those of blobs, never a client's words. */

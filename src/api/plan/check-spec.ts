@@ -67,13 +67,16 @@ function checkPinning({ dataset, steps, evaluate }: JobSpec): void {
   throw new ServiceError('invalid_request', message, { errors: [{ pointer, code: 'contradiction', message }] });
 }
 
+/** Bytes of a plan: it names the nodes that stay in float, and is read whole. */
+const MAX_PLAN_BYTES = 16 * 2 ** 20;
+
 /** A plan that a step refers to is the tenant's own, and is a plan. */
 async function checkPlans(queries: Queries, tenant: Tenant, { steps }: JobSpec): Promise<void> {
   for (const [index, step] of steps.entries()) {
     const plan = step.type === 'quantize' ? step.plan : undefined;
     if (plan === undefined) continue;
-    const { role } = await getArtifact(queries, tenant, plan);
-    if (role === 'plan') continue;
+    const { role, bytes } = await getArtifact(queries, tenant, plan);
+    if (role === 'plan' && bytes <= MAX_PLAN_BYTES) continue;
     const message = `The artifact is no plan but of role ${role}. A job with the scheme "auto" leaves one.`;
     throw new ServiceError('invalid_request', message, {
       errors: [{ pointer: `/steps/${index}/plan`, code: 'not_a_plan', message, received: role }],

@@ -29,9 +29,17 @@ export class ChannelSets {
   readonly #spoiled = new Set<string>();
   readonly #depthwise = new Set<string>();
 
+  /** The name of the value's set. Paths are halved on the way: a chain of a hundred thousand values stays short. */
   of(value: string): string {
-    const parent = this.#parents.get(value);
-    return parent === undefined ? value : this.of(parent);
+    let name = value;
+    for (;;) {
+      const parent = this.#parents.get(name);
+      if (parent === undefined) return name;
+      const grandparent = this.#parents.get(parent);
+      if (grandparent === undefined) return parent;
+      this.#parents.set(name, grandparent);
+      name = grandparent;
+    }
   }
 
   join(values: readonly string[]): void {

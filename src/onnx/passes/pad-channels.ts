@@ -46,6 +46,7 @@ function paddedVector(tensor: Tensor, channels: number): Tensor {
 export const padChannels = (block: number): Pass => ({
   name: 'pad_channels',
   run(graph: Graph): number {
+    if (block <= 1) return 0;
     const editor = new GraphEditor(graph);
     const shapes = symbolicShapes(graph);
     const channelsOf = (value: string) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { intAttribute, type Node, node } from '../../../src/onnx/ir/graph.js';
+import { ChannelSets } from '../../../src/onnx/passes/channel-sets.js';
 import { cleanUp } from '../../../src/onnx/passes/clean-up.js';
 import { padChannels } from '../../../src/onnx/passes/pad-channels.js';
 import { decodeModel } from '../../../src/onnx/serde/decode-model.js';
@@ -120,4 +121,10 @@ test('the classifier of PP-OCR with blocks of 16: equal answers, most of its dep
   const expected = await runModel(readFileSync(path), feeds);
   assert.ok(largestDifference(expected, await runModel(encodeModel(model), feeds, 'all'), 1) < 1e-5);
   assert.deepEqual((await cleanUp(model, { run, padTo: 16 })).passes, [], 'a second clean-up finds more');
+});
+
+test('a chain of a hundred thousand joined values is one set', () => {
+  const sets = new ChannelSets();
+  for (let i = 0; i < 100_000; i++) sets.join([`v${i + 1}`, `v${i}`]);
+  assert.equal(sets.of('v0'), sets.of('v100000'));
 });
