@@ -16,7 +16,13 @@ const blobs = {
 } as BlobStore;
 
 const announcing = (bytes: number, form: boolean) =>
-  ({ bodySignal: null, headers: { 'content-length': `${bytes}` }, isMultipart: () => form }) as FastifyRequest;
+  ({
+    bodySignal: null,
+    headers: {
+      'content-length': `${bytes}`,
+      'content-type': form ? 'multipart/form-data; boundary=b' : 'application/octet-stream',
+    },
+  }) as FastifyRequest;
 const open = (bytes: number, form: boolean) =>
   new ReceivedFiles(blobs, announcing(bytes, form), new AbortController().signal);
 
