@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { CandidateReport, Environment, Estimate } from '../../src/contracts/report.js';
+import { Estimate } from '../../src/contracts/estimate.js';
+import { CandidateReport, Environment } from '../../src/contracts/report.js';
 
 /** A contender's model, or why there is none. */
 export const Made = z.union([

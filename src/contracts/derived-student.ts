@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Estimate } from './estimate.js';
 
 export const MAX_DROPPED_LAYERS = 256;
 
@@ -17,7 +18,12 @@ export const FromTeacher = z
       .union([
         z.strictObject({ size_ratio: Ratio.meta({ description: 'Bytes of the constants.' }) }),
         z.strictObject({ operations_ratio: Ratio.meta({ description: 'Multiplications for one sample.' }) }),
-        z.strictObject({ latency_ratio: Ratio.meta({ description: 'Time of a run, measured here.' }) }),
+        z.strictObject({
+          latency_ratio: Ratio.meta({
+            description:
+              'Time of a run, measured here; the upper end of its interval counts, so that noise never makes a student pass.',
+          }),
+        }),
       ])
       .optional()
       .meta({ description: 'The widest student whose ratio to the cleaned-up teacher is at most this.' }),
@@ -48,6 +54,10 @@ export const DerivationReport = z.object({
   operations: z
     .object({ teacher: z.number(), student: z.number() })
     .meta({ description: 'Multiplications of one batch.' }),
+  latency_ratio: Estimate.optional().meta({
+    description:
+      'Time of a run against the cleaned-up teacher, where that was the target: measured anew once the student was chosen.',
+  }),
   groups: z
     .array(
       z.object({

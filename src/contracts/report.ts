@@ -1,13 +1,9 @@
 import { z } from 'zod';
 import { DerivationReport } from './derived-student.js';
+import { Estimate, Interval } from './estimate.js';
 import { JobId, Sha256 } from './ids.js';
 import { JobSpec, METRICS } from './job-spec.js';
 import { RECOVERY_OUTCOMES } from './recovery.js';
-
-/** A two-sided 95 % interval [low, high]. */
-export const Interval = z.tuple([z.number(), z.number()]);
-export const Estimate = z.object({ value: z.number(), ci95: Interval });
-export type Estimate = z.infer<typeof Estimate>;
 
 export const VERDICTS = ['met', 'not_met', 'undecided'] as const;
 export const Verdict = z.enum(VERDICTS);

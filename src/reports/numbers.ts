@@ -1,4 +1,4 @@
-import type { Estimate } from '../contracts/report.js';
+import type { Estimate } from '../contracts/estimate.js';
 
 /** Four significant digits, without an exponent where people can read it without one. */
 export const number = (value: number): string => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { Estimate, NodeReport, RequirementVerdict } from '../contracts/report.js';
+import { Estimate } from '../contracts/estimate.js';
+import { NodeReport, RequirementVerdict } from '../contracts/report.js';
 import { Recipe } from '../contracts/search-plan.js';
 import { canonicalHash } from '../platform/canonical-json.js';
 import type { Candidate } from './candidate.js';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { DerivationReport, type FromTeacher } from '../../src/contracts/derived-student.js';
+import type { Estimate } from '../../src/contracts/estimate.js';
 import type { CheckpointStore } from '../../src/distillation/checkpoint-schedule.js';
 import { deriveStudent } from '../../src/distillation/derivation/derive-student.js';
 import { compareCandidates } from '../../src/evaluation/compare-candidates.js';
@@ -19,6 +20,8 @@ export const DERIVED = 0.2;
 /** Names among the checkpoints of the step. */
 const STUDENT = 'student';
 const REPORT = 'student-report';
+/** Milliseconds that one of about eight comparisons by time may take, so that others get the machine in between. */
+const TIMING_MS = 15_000;
 
 export interface CutStudent {
   readonly student: Model;
@@ -73,7 +76,7 @@ async function latencyRatio(
   indices: readonly number[],
   teacher: Model,
   student: Model,
-): Promise<number> {
+): Promise<Estimate> {
   const { latency } = task.spec.evaluate;
   const batch = samples.batch ?? latency.batch;
   const feeds = await samples.feeds(Array.from({ length: batch }, (_, i) => indices[i % indices.length] ?? 0));
@@ -85,8 +88,15 @@ async function latencyRatio(
     if (!first || !second) throw new Error('a session was opened for every model');
     const models = { teacher: () => first.run(feeds), student: () => second.run(feeds) };
     const { times } = await exclusive(() =>
-      timeModels({ models, runs: latency.runs, now: () => performance.now(), signal, progress: () => {} }),
+      timeModels({
+        ...{ models, signal },
+        runs: latency.runs,
+        budgetMs: TIMING_MS,
+        now: () => performance.now(),
+        progress: () => {},
+      }),
     );
-    return 1 / speedup(times.teacher, times.student, task.spec.seed).value;
+    // The student is what it is compared with: seconds of it for one second of the teacher.
+    return speedup(times.student, times.teacher, task.spec.seed);
   });
 }

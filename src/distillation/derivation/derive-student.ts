@@ -6,6 +6,7 @@ import { withoutBlocks } from '../../channels/residual-blocks.js';
 import { slicedDims, sliceModel } from '../../channels/slice-model.js';
 import { networkSize } from '../../channels/workload.js';
 import type { DerivationReport, FromTeacher } from '../../contracts/derived-student.js';
+import type { Estimate } from '../../contracts/estimate.js';
 import type { Samples } from '../../datasets/samples.js';
 import type { Model } from '../../onnx/ir/graph.js';
 import { ServiceError } from '../../platform/errors.js';
@@ -29,7 +30,7 @@ export interface DerivationOptions {
   readonly signal: AbortSignal;
   progress(fraction: number): void;
   /** How long a run of the second model takes as a share of the first's. */
-  latencyRatio(teacher: Model, student: Model): Promise<number>;
+  latencyRatio(teacher: Model, student: Model): Promise<Estimate>;
 }
 
 export interface DerivedStudent {
@@ -85,6 +86,9 @@ export async function deriveStudent(teacherModel: Model, options: DerivationOpti
   options.progress(CHOSEN);
 
   const sliced = sliceModel(reduced, units, removed);
+  // What a choice was made by flatters it: the time that is reported was not looked at before.
+  const timed = spec.target && 'latency_ratio' in spec.target;
+  const latency = timed && (await options.latencyRatio(teacher.model, sliced));
   const solved = await solveStudent(sliced, {
     ...{ ...work, teacher, units, removed },
     progress: (fraction) => options.progress(CHOSEN + (1 - CHOSEN) * fraction),
@@ -98,6 +102,7 @@ export async function deriveStudent(teacherModel: Model, options: DerivationOpti
       width: keptShare(groups, removed),
       parameters: { teacher: whole.parameters, student: size.parameters },
       operations: { teacher: whole.operations, student: size.operations },
+      ...(latency && { latency_ratio: latency }),
       groups: groups.map((group) => describeGroup(group, removed)),
       dropped: dropped.map(({ block, change }) => ({ block: block.name, change })),
       solved: { samples: indices.length, layers: solved.layers.length - left, left },
@@ -164,7 +169,8 @@ async function choosePlan(
     return fitWidth(network, target.size_ratio, 'bytes', async (plan) => size(plan).bytes / whole.bytes);
   const operations = async (plan: CutPlan) => size(plan).operations / whole.operations;
   if ('operations_ratio' in target) return fitWidth(network, target.operations_ratio, 'operations', operations);
-  return fitWidth(network, target.latency_ratio, 'operations', (plan) =>
-    latencyRatio(teacher, sliceModel(reduced, network.units, plan)),
-  );
+  return fitWidth(network, target.latency_ratio, 'operations', async (plan) => {
+    const { ci95 } = await latencyRatio(teacher, sliceModel(reduced, network.units, plan));
+    return ci95[1];
+  });
 }

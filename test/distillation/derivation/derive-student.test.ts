@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FromTeacher } from '../../../src/contracts/derived-student.js';
+import type { Estimate } from '../../../src/contracts/estimate.js';
 import type { Samples } from '../../../src/datasets/samples.js';
 import { type DerivationOptions, deriveStudent } from '../../../src/distillation/derivation/derive-student.js';
 import { type Model, node } from '../../../src/onnx/ir/graph.js';
@@ -88,7 +89,7 @@ const options = (spec: object, changes: Partial<DerivationOptions> = {}): Deriva
   seed: 0,
   signal: new AbortController().signal,
   progress: () => {},
-  latencyRatio: async () => 1,
+  latencyRatio: async () => ({ value: 1, ci95: [1, 1] }),
   ...changes,
 });
 const answer = async (model: Model) => {
@@ -156,10 +157,19 @@ describe('a student cut out of its teacher', () => {
     assert.ok(operations <= 0.6 && operations > 0.4, `${operations}`);
     // A machine on which time goes with the weights of the layer in the middle.
     const weights = (model: Model) => elementCount(model.graph.initializers.get('w1')?.dims ?? []);
-    const latencyRatio = async (whole: Model, part: Model) => weights(part) / weights(whole);
+    const measured: number[] = [];
+    // The noise of this machine is a tenth, and the true ratio lies in the interval.
+    const latencyRatio = async (whole: Model, part: Model): Promise<Estimate> => {
+      const ratio = weights(part) / weights(whole);
+      measured.push(ratio);
+      return { value: 0.95 * ratio, ci95: [0.9 * ratio, 1.1 * ratio] };
+    };
     const { report } = await deriveStudent(teacher, options({ target: { latency_ratio: 0.5 } }, { latencyRatio }));
     const [outer, inner] = report.groups.map(({ kept }) => kept);
-    assert.ok((outer ?? 0) * (inner ?? 0) <= 0.5 * 8 * 12 && (outer ?? 0) * (inner ?? 0) > 0.3 * 8 * 12);
+    const ratio = ((outer ?? 0) * (inner ?? 0)) / (8 * 12);
+    assert.ok(1.1 * ratio <= 0.5 && ratio > 0.3, `${ratio}`);
+    assert.equal(report.latency_ratio?.value, 0.95 * ratio);
+    assert.equal(measured.at(-1), ratio, 'the student that was chosen is measured again');
   });
 
   test('is refused where the teacher has no more to give', async () => {
