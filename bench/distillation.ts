@@ -2,8 +2,11 @@
  * `npm run bench:distillation`: what students learn over HTTP from teachers that Modelpress trained itself, against the same students on labels
  * alone. DATA names a folder with digits.npz and fashion-mnist-{train,test}.npz (see bench/distillation/data.ts); SEEDS=0,1,2.
  * Arguments: names of cases. Every line is a report's: metric on evaluation samples that nothing was trained or chosen on.
+ * FOLDER names a folder to keep: a run that was stopped goes on with its jobs, at their checkpoints, when it is started again.
+ * INT8=0 leaves the jobs out that quantize what they distilled.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '../examples/client.js';
@@ -11,7 +14,8 @@ import { startService } from '../examples/service.js';
 import type { Report } from '../src/contracts/report.js';
 import { type CaseData, digits, fashion } from './distillation/data.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'modelpress-bench-'));
+const folder = process.env.FOLDER ?? (await mkdtemp(join(tmpdir(), 'modelpress-bench-')));
+await mkdir(folder, { recursive: true });
 const service = await startService(join(folder, 'data'), { ENGINE_THREADS: process.env.THREADS ?? '2' });
 const client = new Client(service.url);
 const percent = (value: number) => `${(100 * value).toFixed(2)} %`;
@@ -23,7 +27,11 @@ async function upload(name: string, { file, manifest }: CaseData): Promise<strin
 }
 
 async function run(what: string, seed: number, spec: object): Promise<{ report: Report; job: string }> {
-  const { id } = await client.createJob({ seed, timeout_seconds: 14_400, evaluate: { samples: 10_000 }, ...spec });
+  const whole = { seed, timeout_seconds: 14_400, evaluate: { samples: 10_000 }, ...spec };
+  const key = createHash('sha256')
+    .update(JSON.stringify([what, whole]))
+    .digest('hex');
+  const { id } = await client.createJob(whole, key);
   const job = await client.waitFor(id, () => undefined);
   if (job.status !== 'succeeded') throw new Error(`${what}: ${job.error?.code}: ${job.error?.detail}`);
   const report = await client.report(id);
@@ -81,6 +89,7 @@ async function teach(
   const distill = { type: 'distill', student: network, training };
   const words = `${student.template} ${student.widths.join('-')}`;
   await run(`${name}: student ${words}, few labels`, seed, { model: taught, dataset: few, steps: [distill] });
+  if (process.env.INT8 === '0') return;
   const quantize = { type: 'quantize', scheme: 'int8_weights', only_what_pays: false };
   await run(`${name}: student ${words}, few labels, INT8 behind`, seed, {
     model: taught,
@@ -135,5 +144,5 @@ try {
   }
 } finally {
   await service.stop();
-  await rm(folder, { recursive: true, force: true });
+  if (process.env.FOLDER === undefined) await rm(folder, { recursive: true, force: true });
 }

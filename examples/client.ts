@@ -44,8 +44,9 @@ export class Client {
     );
   }
 
-  async createJob(spec: object): Promise<Job> {
-    return this.#json(await this.#post('/v1/jobs', spec));
+  /** @param key equal keys name the same job: a caller that died finds it again */
+  async createJob(spec: object, key: string = randomUUID()): Promise<Job> {
+    return this.#json(await this.#post('/v1/jobs', spec, { 'idempotency-key': key }));
   }
 
   async job(id: string): Promise<Job> {
@@ -80,11 +81,11 @@ export class Client {
     return new Uint8Array(await (await this.#call(artifact.urls.content)).arrayBuffer());
   }
 
-  #post(path: string, body: object): Promise<Response> {
+  #post(path: string, body: object, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
     return this.#call(path, {
       method: 'POST',
       body: JSON.stringify(body),
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...headers },
     });
   }
 
@@ -92,7 +93,6 @@ export class Client {
     const headers = new Headers(init.headers);
     if (this.key) headers.set('authorization', `Bearer ${this.key}`);
     // Uploads of equal content are one object, and a job is named by a key: a request that was not answered is safe to repeat.
-    if (path === '/v1/jobs' && init.method === 'POST') headers.set('idempotency-key', randomUUID());
     let response = await fetch(new URL(path, this.base), { ...init, headers });
     for (let tries = 1; RETRYABLE.has(response.status) && tries < MOST_TRIES; tries++) {
       await sleep(1000 * Number(response.headers.get('retry-after') ?? 1));

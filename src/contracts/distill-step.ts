@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Augment } from './augment.js';
 import { FromTeacher } from './derived-student.js';
 import { ModelId } from './ids.js';
 
@@ -107,6 +108,10 @@ export const Training = z.strictObject({
     .nullable()
     .default(null)
     .meta({ description: 'Epochs without a lower held-out loss after which training stops; null never stops early.' }),
+  augment: Augment.nullable().default(null).meta({
+    description:
+      'How samples are changed before they are shown, to the teacher and the student alike; null shows them as they are.',
+  }),
   freeze: z.array(z.string().min(1).max(512)).max(64).default([]).meta({
     description:
       'What keeps its weights: names of nodes or weights, globs with *, operator types. A frozen BatchNormalization keeps its running statistics, a frozen Dropout drops nothing.',
@@ -141,12 +146,17 @@ export const Student = z.union([
 ]);
 export type Student = z.infer<typeof Student>;
 
-export const DistillStep = z.strictObject({
-  type: z.literal('distill'),
-  student: Student,
-  loss: DistillLoss.prefault({ kind: 'kd' }),
-  training: Training.prefault({}),
-});
+export const DistillStep = z
+  .strictObject({
+    type: z.literal('distill'),
+    student: Student,
+    loss: DistillLoss.prefault({ kind: 'kd' }),
+    training: Training.prefault({}),
+  })
+  .refine(({ loss, training }) => loss.kind !== 'dkd' || (training.augment?.mixup ?? 0) === 0, {
+    message: 'The loss dkd sets one class of each sample apart, and mixed samples have two: take another loss.',
+    path: ['training', 'augment', 'mixup'],
+  });
 export type DistillStep = z.infer<typeof DistillStep>;
 
 /** Operators that a student can be trained through, in the standard domain. */

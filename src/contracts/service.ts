@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ACTIVATION_TYPES } from './activations.js';
+import { AUGMENTATIONS } from './augment.js';
 import { TEMPLATE_NAMES } from './distill-step.js';
 import { METRICS } from './job-spec.js';
 import { CALIBRATION_METHODS, STEP_SCHEMES } from './quantize-step.js';
@@ -29,6 +30,9 @@ export const Capabilities = z
       description:
         'Operators through which the channels of a student cut out of its teacher are followed; at others they stay whole.',
     }),
+    augmentations: z
+      .array(z.enum(AUGMENTATIONS))
+      .meta({ description: 'What training can do to samples before it shows them.' }),
     student_templates: z.array(z.enum(TEMPLATE_NAMES)),
     datasets: z.object({ formats: z.array(z.string()), dtypes: z.array(ElementType) }),
     opset: z.object({ min: z.int(), max: z.int() }),

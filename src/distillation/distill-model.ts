@@ -1,9 +1,11 @@
 import { join } from 'node:path';
+import type { Augment } from '../contracts/augment.js';
 import type { DistillStep } from '../contracts/distill-step.js';
+import { checkAugmentation } from '../datasets/admission/check-augmentation.js';
 import type { Samples } from '../datasets/samples.js';
 import type { Model } from '../onnx/ir/graph.js';
 import { int64s, type Tensor } from '../onnx/ir/tensor.js';
-import { type ExternalFile, withSession } from '../runtime/session.js';
+import type { ExternalFile } from '../runtime/session.js';
 import type { CheckpointStore } from './checkpoint-schedule.js';
 import { classLabels, requireLabels } from './class-labels.js';
 import { type FittingBatch, fitToMemory } from './fit-to-memory.js';
@@ -11,11 +13,12 @@ import { frozenNodes } from './frozen.js';
 import { onLabelledSamples } from './labelled-samples.js';
 import { type LossPlan, lossPlan } from './losses/loss-plan.js';
 import { areProbabilities, holdsProbabilities, lossOfOutputs } from './losses/probabilities.js';
+import { openTeacher } from './open-teacher.js';
 import { TARGETS } from './program.js';
+import { shownBatch } from './shown-batch.js';
 import { exportStudent } from './students/export-student.js';
 import { prepareStudent } from './students/prepare-student.js';
 import { trainableWeights } from './students/trainable-weights.js';
-import { teacherOutputs } from './teacher-outputs.js';
 import { type StudentTraining, type TrainedStudent, trainStudent } from './train-student.js';
 import { trainingNotes } from './training-notes.js';
 
@@ -87,22 +90,17 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
       options.progress(phase, from + fraction * (to - from), metrics);
   };
 
+  const { augment } = step.training;
+  if (augment) await checkViews(augment, options, batchSize);
   const all = [...indices, ...selection];
-  const path = join(options.scratch, 'teacher-outputs.raw');
-  const teacher = await withSession(options.teacher.path, { threads, external: options.teacher.external }, (session) =>
-    teacherOutputs({
-      ...{
-        teacher: session,
-        output,
-        samples,
-        indices: loss.teacher ? all : indices.slice(0, 1),
-        batch: batchSize,
-        path,
-        signal,
-      },
-      progress: report('teacher'),
-    }),
-  );
+  // Changed samples are shown once: what the teacher says of them is asked then.
+  const asked = loss.teacher ? [...(augment ? indices.slice(0, PROBED) : indices), ...selection] : indices.slice(0, 1);
+  const teacher = await openTeacher({
+    ...{ teacher: options.teacher, output, samples, indices: asked, batch: batchSize, threads, signal },
+    kept: loss.teacher && Boolean(augment),
+    path: join(options.scratch, 'teacher-outputs.raw'),
+    progress: report('teacher'),
+  });
   try {
     const answers = await teacher.rows(loss.teacher ? indices.slice(0, PROBED) : indices.slice(0, 1));
     const { dims } = answers;
@@ -117,11 +115,24 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
     if (step.loss.kind === 'dkd') requireLabels(classes, indices, 'training with the loss dkd');
     const labelled = indices.filter((index) => classes.has(index));
     const teacherShape = (plan: LossPlan, size: number) => (plan.teacher ? [size, ...dims.slice(1)] : null);
+    const labelShares = augment && augment.mixup > 0 ? count : undefined;
     const memory = await fitToMemory({
       ...{ student, trained, frozen, output, samples, indices, batchSize, loss, limit: options.memoryLimit },
       teacherShape: (size) => teacherShape(loss, size),
+      labelShares,
       block: options.block ?? 1,
     });
+    if (augment) await checkViews(augment, options, memory.microBatch);
+    // A class beyond the last counts for nothing in a cross-entropy.
+    const labels = (rows: readonly number[]) => int64s(rows.map((row) => classes.get(row) ?? count));
+    const shown = (plan: LossPlan) =>
+      augment && {
+        shown: shownBatch(plan, {
+          ...{ samples, augment, seed: options.seed, classes, count, labels },
+          teacher: teacher.answer,
+        }),
+        labelShares,
+      };
     const shared: Omit<StudentTraining, 'loss' | 'run' | 'progress' | 'teacherDims' | 'indices' | 'training'> = {
       ...{ student, trained, frozen, output, batchSize, signal, threads, block: options.block ?? 1 },
       microBatch: memory.microBatch,
@@ -131,8 +142,7 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
       targets: async (rows, plan) => {
         const targets = new Map<string, Tensor>();
         if (plan.teacher) targets.set(TARGETS.teacher, await teacher.rows(rows));
-        // A class beyond the last counts for nothing in a cross-entropy.
-        if (plan.labels) targets.set(TARGETS.labels, int64s(rows.map((row) => classes.get(row) ?? count)));
+        if (plan.labels) targets.set(TARGETS.labels, labels(rows));
         return targets;
       },
       checkpoints: options.checkpoints,
@@ -148,6 +158,7 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
         ...(plan.teacher
           ? { indices, training: step.training }
           : onLabelledSamples(step.training, indices, labelled, batchSize)),
+        ...shown(plan),
         loss: plan,
         teacherDims: teacherShape(plan, memory.microBatch),
         run,
@@ -177,4 +188,11 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
   } finally {
     await teacher.close();
   }
+}
+
+/** That what one step shows of the samples can be changed as is asked for. */
+async function checkViews(augment: Augment, { samples, training }: DistillOptions, batch: number): Promise<void> {
+  const feeds = await samples.feeds(Array.from({ length: batch }, () => training[0] ?? 0));
+  const inputs = [...feeds].map(([name, { dtype, dims }]) => ({ name, dtype, shape: [...dims] }));
+  checkAugmentation(augment, inputs, batch, '/training/augment');
 }

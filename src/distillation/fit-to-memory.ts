@@ -29,15 +29,18 @@ export async function fitToMemory(task: {
   readonly batchSize: number;
   readonly loss: LossPlan;
   teacherShape(size: number): readonly number[] | null;
+  readonly labelShares: number | undefined;
   readonly block: number;
   readonly limit: number | undefined;
 }): Promise<FittingBatch> {
-  const { student, samples, batchSize, limit, trained, frozen, output, loss, block } = task;
+  const { student, samples, batchSize, limit } = task;
+  const { trained, frozen, output, loss, block, labelShares } = task;
   if (samples.batch !== null || limit === undefined) return { microBatch: batchSize, estimatedBytes: null };
   const memory = await trainingMemory(student, async (size) => {
     const sample = await samples.feeds(Array.from({ length: size }, () => task.indices[0] ?? 0));
     const shapes = { sample, teacherDims: task.teacherShape(size) };
-    return { sample, program: await trainingProgram(student, { ...shapes, output, loss, trained, block, frozen }) };
+    const options = { ...shapes, output, loss, trained, block, frozen, labelShares };
+    return { sample, program: await trainingProgram(student, options) };
   });
   const microBatch = fittingBatch(batchSize, memory, limit);
   return { microBatch, estimatedBytes: process.memoryUsage.rss() + memory(microBatch) };

@@ -44,6 +44,8 @@ export interface ProgramOptions {
   readonly loss: LossPlan;
   /** Shape of the teacher's output at this batch, when the loss reads it. */
   readonly teacherDims: readonly number[] | null;
+  /** Classes, when labels come as shares [N, classes]; by default they come as one class per sample. */
+  readonly labelShares?: number | undefined;
   /** Channels per block of the CPU's convolution kernels, as `blockSize` gives them; 1, the default, keeps to the plain kernels. */
   readonly block?: number;
 }
@@ -94,7 +96,7 @@ export async function scoringProgram(
  */
 async function appendLoss(
   model: Model,
-  { sample, output, loss: plan, teacherDims }: ProgramOptions,
+  { sample, output, loss: plan, teacherDims, labelShares }: ProgramOptions,
   feedMasks: (shapes: ReadonlyMap<string, KnownValue>) => Map<string, DropoutMask>,
 ): Promise<{
   loss: string;
@@ -106,7 +108,11 @@ async function appendLoss(
   graph.values.clear();
   const feeds = new Map(sample);
   if (teacherDims) feeds.set(TARGETS.teacher, zeros(teacherDims));
-  if (plan.labels) feeds.set(TARGETS.labels, int64s(Array.from({ length: batchOf(sample) }, () => 0)));
+  if (plan.labels) {
+    const batch = batchOf(sample);
+    const classes = int64s(Array.from({ length: batch }, () => 0));
+    feeds.set(TARGETS.labels, labelShares === undefined ? classes : zeros([batch, labelShares]));
+  }
   graph.inputs = [...feeds].map(
     ([name, { dtype, dims }]): Value => ({ name, type: { kind: 'tensor', dtype, shape: dims } }),
   );
@@ -123,7 +129,8 @@ async function appendLoss(
   const masks = feedMasks(recorded);
   for (const [name, { dims: size }] of masks) feeds.set(name, zeros(size));
   const emit = new Emitter(new Map(), graph.initializers, 'loss');
-  const loss = plan.loss(emit, { student: output, teacher: TARGETS.teacher, labels: TARGETS.labels, dims });
+  const labelsAre = labelShares === undefined ? 'classes' : 'shares';
+  const loss = plan.loss(emit, { student: output, teacher: TARGETS.teacher, labels: TARGETS.labels, labelsAre, dims });
   graph.nodes.push(...emit.nodes);
   for (const [name, constant] of emit.constants) graph.initializers.set(name, constant);
   return { loss, values: await shapes(), masks };

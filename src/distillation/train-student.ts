@@ -2,6 +2,7 @@ import type { Training } from '../contracts/distill-step.js';
 import type { Model } from '../onnx/ir/graph.js';
 import type { Tensor } from '../onnx/ir/tensor.js';
 import { type Feeds, withSession } from '../runtime/session.js';
+import type { Moment } from './augmentation/view.js';
 import { encodeCheckpoint, restoreCheckpoint } from './checkpoint.js';
 import { type CheckpointStore, checkpointSchedule } from './checkpoint-schedule.js';
 import { type Frozen, nothingFrozen } from './frozen.js';
@@ -35,6 +36,10 @@ export interface StudentTraining {
   readonly indices: readonly number[];
   readonly heldOut: readonly number[];
   inputs(indices: readonly number[]): Promise<Feeds>;
+  /** What a step is fed, where it is not just inputs and targets: samples may be changed, and the teacher asked about them. */
+  readonly shown?: (indices: readonly number[], at: Moment) => Promise<Feeds>;
+  /** Classes of labels that a step is fed as shares [N, classes]; by default it is fed one class per sample. */
+  readonly labelShares?: number | undefined;
   /** Targets of the loss, by the names of a program's inputs. */
   targets(indices: readonly number[], loss: LossPlan): Promise<Feeds>;
   /** Names this run among those of the step, for its checkpoint. */
@@ -72,8 +77,8 @@ export async function trainStudent(task: StudentTraining): Promise<TrainedStuden
     Array.from({ length: microBatch }, (_, i) => task.indices[i % task.indices.length] ?? 0),
   );
   const shared = { sample, output, loss, teacherDims };
-  const { trained, block = 1, frozen = nothingFrozen } = task;
-  const program = await trainingProgram(student, { ...shared, trained, block, frozen });
+  const { trained, block = 1, frozen = nothingFrozen, labelShares } = task;
+  const program = await trainingProgram(student, { ...shared, trained, block, frozen, labelShares });
   const state = freshState(task, program);
   const saved = await task.checkpoints.load(task.run);
   if (saved) restoreCheckpoint(saved, state, task.run);
@@ -90,7 +95,7 @@ export async function trainStudent(task: StudentTraining): Promise<TrainedStuden
           session,
           program,
           indices: task.indices,
-          batch,
+          batch: task.shown ?? batch,
           heldOut,
           async step({ epoch, optimizer }, totalSteps, stepLoss) {
             task.progress(optimizer.steps / totalSteps, { epoch, step: optimizer.steps, loss: stepLoss });

@@ -2,6 +2,7 @@ import type { ScheduleKind } from '../contracts/distill-step.js';
 import { ServiceError } from '../platform/errors.js';
 import { derivedSeed, seededRandom, shuffled } from '../platform/random.js';
 import type { Feeds, Session } from '../runtime/session.js';
+import type { Moment } from './augmentation/view.js';
 import { mixStatistics } from './batch-normalization.js';
 import { dropoutMasks } from './dropout.js';
 import { clipGradients } from './optimizers/clip-gradients.js';
@@ -30,8 +31,8 @@ export interface TrainingRun {
   readonly program: TrainingProgram;
   /** Samples to train on. */
   readonly indices: readonly number[];
-  /** Inputs and targets of one batch, by the names of the program. */
-  batch(indices: readonly number[]): Promise<Feeds>;
+  /** Inputs and targets of one batch, or a part of one, by the names of the program. */
+  batch(indices: readonly number[], at: Moment): Promise<Feeds>;
   /** Loss of these weights on held-out samples. */
   heldOut(weights: Weights): Promise<number>;
   /** Called after each step, when the state is whole: the moment for a checkpoint. */
@@ -114,8 +115,10 @@ async function trainStep(
   let loss = 0;
   for (let part = 0; part < parts; part++) {
     const size = rows.length / parts;
-    const masks = dropoutMasks(run.program.masks, options.seed, state.epoch, state.batch * parts + part);
-    const feeds = new Map([...(await run.batch(rows.slice(part * size, (part + 1) * size))), ...masks, ...weights]);
+    const at = { epoch: state.epoch, part: state.batch * parts + part };
+    const masks = dropoutMasks(run.program.masks, options.seed, at.epoch, at.part);
+    const shown = await run.batch(rows.slice(part * size, (part + 1) * size), at);
+    const feeds = new Map([...shown, ...masks, ...weights]);
     const computed = await gradientsOf(run, feeds);
     loss += computed.loss / parts;
     if (!Number.isFinite(loss)) return loss;

@@ -27,7 +27,7 @@ async function valuesOf(program: TrainingProgram, student: Model, sample: Readon
       const given = sample.get(name) ?? student.graph.initializers.get(name);
       if (given) return [name, given];
       const dims = type?.kind === 'tensor' ? (type.shape ?? []).map(Number) : [];
-      if (name === TARGETS.labels)
+      if (name === TARGETS.labels && type?.kind === 'tensor' && type.dtype === 'int64')
         return [name, int64s(dims.length === 0 ? [] : Array.from({ length: dims[0] ?? 0 }, () => 0))];
       return [name, { dtype: 'float32', dims, bytes: new Uint8Array(byteLength('float32', dims)) }];
     }),

@@ -167,6 +167,7 @@ test('a distill step has every default, waits in its own queue, and keeps its st
     clip_norm: null,
     ema: null,
     patience: null,
+    augment: null,
     freeze: [],
   });
   assert.deepEqual(
@@ -302,6 +303,31 @@ const REFUSED: readonly (readonly [string, () => Promise<object> | object, numbe
     422,
     'invalid_request',
     '/steps/0/loss/temperature',
+  ],
+  [
+    'numbers of a row that are to be mirrored',
+    () => ({ model, dataset, steps: [distill({ training: { augment: { flip: true } } })] }),
+    422,
+    'invalid_request',
+    '/steps/0/training/augment/flip',
+  ],
+  [
+    'an augmentation that changes nothing',
+    () => ({ model, dataset, steps: [distill({ training: { augment: { crop: 0 } } })] }),
+    422,
+    'invalid_request',
+    '/steps/0/training/augment',
+  ],
+  [
+    'mixed samples for a loss of one class each',
+    () => ({
+      model,
+      dataset,
+      steps: [distill({ loss: { kind: 'dkd' }, training: { augment: { mixup: 0.2 } } })],
+    }),
+    422,
+    'invalid_request',
+    '/steps/0/training/augment/mixup',
   ],
   [
     'no dataset to recover on',

@@ -124,9 +124,28 @@ describe('distilling a model', () => {
     assert.deepEqual(encodeModel(byLabels.baseline), untrained);
   });
 
-  test('stopped anywhere and started again, it gives the same bytes', async () => {
+  const CHANGED = { augment: { noise: 0.1, mixup: 0.5 }, epochs: 6, batch_size: 16 };
+
+  test('the teacher sees what the student is shown', async () => {
+    const same = { student: TEACHER, labelled: false };
+    const training = { ...CHANGED, optimizer: { kind: 'sgd', learning_rate: 0.01, weight_decay: 0 } };
+    const { history } = await distillModel(options(same, { loss: { kind: 'mse' }, training }));
+    // A student that is its teacher agrees with it on anything, and learns nothing.
+    for (const { loss } of history) assert.ok(loss < 1e-10, `${loss}`);
+  });
+
+  test('samples that cannot be changed as asked for are refused', async () => {
+    const mirrored = options({}, { training: { augment: { flip: true } } });
+    await assert.rejects(distillModel(mirrored), refusal('invalid_request', /x has 2 axes/));
+  });
+
+  for (const step of [{}, { training: CHANGED, loss: { kind: 'kd', labels: 0.3 } }])
+    test(`stopped anywhere and started again, it gives the same bytes ${JSON.stringify(step)}`, () =>
+      resumesEqually(step));
+
+  const resumesEqually = async (step: object) => {
     const bytesOf = async (changes: Partial<DistillOptions>) => {
-      const { student, baseline } = await distillModel(options(changes));
+      const { student, baseline } = await distillModel(options(changes, step));
       return Buffer.concat([encodeModel(student), encodeModel(baseline)]);
     };
     const whole = await bytesOf({});
@@ -151,7 +170,7 @@ describe('distilling a model', () => {
       break;
     }
     assert.deepEqual([...checkpoints.saved.keys()], ['distill', 'baseline']);
-  });
+  };
 
   test('a dataset smaller than a batch is trained on in a smaller batch, and that is said', async () => {
     const { batchSize, notes } = await distillModel(options({ training: range(0, 5) }));

@@ -2,6 +2,7 @@ import type { DistillLoss } from '../../contracts/distill-step.js';
 import { type JobSpec, modelsOf } from '../../contracts/job-spec.js';
 import { needOfSamples } from '../../contracts/quantize-step.js';
 import { recoveryOf } from '../../contracts/recovery.js';
+import { checkAugmentation } from '../../datasets/admission/check-augmentation.js';
 import { type DatasetMatch, matchDataset } from '../../datasets/admission/match.js';
 import { ServiceError } from '../../platform/errors.js';
 import type { Queries } from '../../storage/database.js';
@@ -33,7 +34,7 @@ export async function checkSpec(queries: Queries, tenant: Tenant, spec: JobSpec)
   checkPinning(spec);
   checkNumbers(spec, model);
   await checkPlans(queries, tenant, spec);
-  checkDistillation(spec, match);
+  checkDistillation(spec, model, match);
   for (const id of modelsOf(spec)) await getModel(queries, tenant, id);
   checkEvaluation(spec, model, match);
   return { spec, model, dataset: row !== null && match !== null ? { row, match } : null };
@@ -88,7 +89,7 @@ const readsLabels = (loss: DistillLoss) =>
   loss.kind === 'labels' || loss.kind === 'dkd' || ('labels' in loss && loss.labels > 0);
 
 /** Training needs samples, and some losses need labels. */
-function checkDistillation({ steps }: JobSpec, match: DatasetMatch | null): void {
+function checkDistillation({ steps }: JobSpec, { inspection }: ModelRow, match: DatasetMatch | null): void {
   steps.forEach((step, index) => {
     if (step.type === 'quantize' && match === null && recoveryOf(step) !== null) {
       const message = 'A recovery trains the quantized model on samples: name a dataset.';
@@ -113,6 +114,9 @@ function checkDistillation({ steps }: JobSpec, match: DatasetMatch | null): void
         errors: [{ pointer: `${pointer}/training/epochs`, code: 'too_small', message, expected: 'at least 1' }],
       });
     }
+    const { augment, batch_size } = step.training;
+    if (augment)
+      checkAugmentation(augment, inspection.inputs, match.batch ?? batch_size, `${pointer}/training/augment`);
     if (match.labels === null && readsLabels(step.loss)) {
       const message = `The loss ${step.loss.kind} reads labels, and the dataset has none.`;
       throw new ServiceError('dataset_mismatch', message, {

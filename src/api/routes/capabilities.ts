@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { ACTIVATION_TYPES } from '../../contracts/activations.js';
+import { AUGMENTATIONS } from '../../contracts/augment.js';
 import { MAX_DATASET_ARRAYS } from '../../contracts/dataset.js';
 import { FOLLOWED_OPERATORS } from '../../contracts/derived-student.js';
 import { TEMPLATE_NAMES, TRAINABLE_OPERATORS } from '../../contracts/distill-step.js';
@@ -42,6 +43,7 @@ function capabilities(): Capabilities {
     ),
     trainable_operators: [...TRAINABLE_OPERATORS],
     followed_operators: [...FOLLOWED_OPERATORS],
+    augmentations: [...AUGMENTATIONS],
     student_templates: [...TEMPLATE_NAMES],
     datasets: {
       formats: ['npz', 'npy'],

@@ -5,11 +5,13 @@ import { type Loss, type LossInputs, overClasses, overSamples } from './loss.js'
 const logSoftmax = (emit: Emitter, logits: string) => emit.op('LogSoftmax', [logits], { axis: -1 });
 const softmax = (emit: Emitter, logits: string) => emit.op('Softmax', [logits], { axis: -1 });
 
-/** Labels as [N, C] with 1 at each sample's class. */
-const oneHot = (emit: Emitter, { labels, dims }: LossInputs) =>
-  emit.op('OneHot', [labels, emit.shape([dims.at(-1) ?? 1]), emit.constant(floats([0, 1]))], { axis: -1 });
+/** Labels as [N, C]: 1 at each sample's class, or the shares that the classes have. */
+const oneHot = (emit: Emitter, { labels, labelsAre, dims }: LossInputs) =>
+  labelsAre === 'shares'
+    ? labels
+    : emit.op('OneHot', [labels, emit.shape([dims.at(-1) ?? 1]), emit.constant(floats([0, 1]))], { axis: -1 });
 
-/** Cross-entropy with hard labels, mean over samples: −Σ onehot · log softmax(z). */
+/** Cross-entropy with labels, mean over samples: −Σ onehot · log softmax(z). */
 export const crossEntropy: Loss = (emit, inputs) =>
   emit.neg(overSamples(emit, overClasses(emit, emit.mul(oneHot(emit, inputs), logSoftmax(emit, inputs.student)))));
 

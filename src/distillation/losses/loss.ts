@@ -6,8 +6,9 @@ export interface LossInputs {
   readonly student: string;
   /** The teacher's output for the same samples, when the loss needs it. */
   readonly teacher: string;
-  /** int64 [N] class indices, when the loss needs them. */
+  /** int64 [N] class indices, or the shares of all classes [N, C], when the loss needs them. */
   readonly labels: string;
+  readonly labelsAre: 'classes' | 'shares';
   /** Shape of the student's output at the training batch. */
   readonly dims: readonly number[];
 }
