@@ -121,7 +121,13 @@ const CASES: Readonly<Record<string, (seed: number) => Promise<void>>> = {
       {
         template: 'mlp',
         widths: [512, 256],
-        training: { epochs: 14, batch_size: 128, ema: 0.995, optimizer: { kind: 'adamw', weight_decay: 0.1 } },
+        training: {
+          epochs: 16,
+          batch_size: 128,
+          ema: 0.995,
+          optimizer: { kind: 'adamw', weight_decay: 0.1 },
+          augment: { flip: true, crop: 1 },
+        },
       },
       { template: 'mlp', widths: [32], training: { epochs: 30 } },
     ),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Augment } from './augment.js';
 import { FromTeacher } from './derived-student.js';
+import { HintSpec, MAX_HINTS } from './hint.js';
 import { ModelId } from './ids.js';
 
 /** Share of cross-entropy on labels in a mixed loss; the rest is the teacher's. */
@@ -151,6 +152,9 @@ export const DistillStep = z
     type: z.literal('distill'),
     student: Student,
     loss: DistillLoss.prefault({ kind: 'kd' }),
+    hints: z.array(HintSpec).max(MAX_HINTS).default([]).meta({
+      description: 'Values inside the student that are to come near to those inside the teacher, besides the loss.',
+    }),
     training: Training.prefault({}),
   })
   .refine(({ loss, training }) => loss.kind !== 'dkd' || (training.augment?.mixup ?? 0) === 0, {

@@ -1,15 +1,17 @@
 import { join } from 'node:path';
-import type { Augment } from '../contracts/augment.js';
 import type { DistillStep } from '../contracts/distill-step.js';
-import { checkAugmentation } from '../datasets/admission/check-augmentation.js';
 import type { Samples } from '../datasets/samples.js';
 import type { Model } from '../onnx/ir/graph.js';
 import { int64s, type Tensor } from '../onnx/ir/tensor.js';
+import { readModel } from '../onnx/serde/read-model.js';
 import type { ExternalFile } from '../runtime/session.js';
+import { checkViews } from './augmentation/check-views.js';
 import type { CheckpointStore } from './checkpoint-schedule.js';
 import { classLabels, requireLabels } from './class-labels.js';
 import { type FittingBatch, fitToMemory } from './fit-to-memory.js';
 import { frozenNodes } from './frozen.js';
+import type { Hint } from './hints/hint.js';
+import { checkHintNames, withHints } from './hints/plan-hints.js';
 import { onLabelledSamples } from './labelled-samples.js';
 import { type LossPlan, lossPlan } from './losses/loss-plan.js';
 import { areProbabilities, holdsProbabilities, lossOfOutputs } from './losses/probabilities.js';
@@ -35,7 +37,7 @@ export interface DistillOptions {
   readonly student: Model;
   /** Whether the student's weights are worth something before any training. */
   readonly pretrained: boolean;
-  readonly step: Pick<DistillStep, 'loss' | 'training'>;
+  readonly step: Pick<DistillStep, 'loss' | 'hints' | 'training'>;
   /** The output that is distilled, which teacher and student share by name. */
   readonly output: string;
   readonly samples: Samples;
@@ -90,14 +92,18 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
       options.progress(phase, from + fraction * (to - from), metrics);
   };
 
-  const { augment } = step.training;
-  if (augment) await checkViews(augment, options, batchSize);
+  const { hints: hinted, training } = step;
+  const { augment } = training;
+  if (augment) await checkViews(augment, samples, indices[0] ?? 0, batchSize);
+  if (hinted.length > 0)
+    checkHintNames(hinted, { teacher: (await readModel(options.teacher)).graph, student: student.graph });
   const all = [...indices, ...selection];
-  // Changed samples are shown once: what the teacher says of them is asked then.
+  // What the teacher says of changed samples, or holds inside, is asked when they are shown.
   const asked = loss.teacher ? [...(augment ? indices.slice(0, PROBED) : indices), ...selection] : indices.slice(0, 1);
   const teacher = await openTeacher({
     ...{ teacher: options.teacher, output, samples, indices: asked, batch: batchSize, threads, signal },
-    kept: loss.teacher && Boolean(augment),
+    kept: hinted.length > 0 || (loss.teacher && Boolean(augment)),
+    inner: hinted.map(({ teacher: value }) => value),
     path: join(options.scratch, 'teacher-outputs.raw'),
     progress: report('teacher'),
   });
@@ -115,21 +121,27 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
     if (step.loss.kind === 'dkd') requireLabels(classes, indices, 'training with the loss dkd');
     const labelled = indices.filter((index) => classes.has(index));
     const teacherShape = (plan: LossPlan, size: number) => (plan.teacher ? [size, ...dims.slice(1)] : null);
+    const extended = await withHints(hinted, student, {
+      feeds: await samples.feeds(Array.from({ length: batchSize }, () => indices[0] ?? 0)),
+      teacher: teacher.answers,
+      seed: options.seed,
+    });
     const labelShares = augment && augment.mixup > 0 ? count : undefined;
     const memory = await fitToMemory({
-      ...{ student, trained, frozen, output, samples, indices, batchSize, loss, limit: options.memoryLimit },
+      ...{ ...extended, frozen, output, samples, indices, batchSize, loss, limit: options.memoryLimit },
+      trained: [...trained, ...extended.maps],
       teacherShape: (size) => teacherShape(loss, size),
       labelShares,
       block: options.block ?? 1,
     });
-    if (augment) await checkViews(augment, options, memory.microBatch);
+    if (augment) await checkViews(augment, samples, indices[0] ?? 0, memory.microBatch);
     // A class beyond the last counts for nothing in a cross-entropy.
     const labels = (rows: readonly number[]) => int64s(rows.map((row) => classes.get(row) ?? count));
-    const shown = (plan: LossPlan) =>
-      augment && {
+    const shown = (plan: LossPlan, hints: readonly Hint[]) =>
+      (augment || hints.length > 0) && {
         shown: shownBatch(plan, {
-          ...{ samples, augment, seed: options.seed, classes, count, labels },
-          teacher: teacher.answer,
+          ...{ samples, augment, hints, output, seed: options.seed, classes, count, labels },
+          teacher: teacher.answers,
         }),
         labelShares,
       };
@@ -149,23 +161,26 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
       seed: options.seed,
       now: options.now,
     };
-    const byLabels = loss.teacher && options.labelled && labelled.length > 0;
+    const byLabels = (loss.teacher || hinted.length > 0) && options.labelled && labelled.length > 0;
     // Student and baseline have the same time.
     const ends = { teacher: 0, distill: byLabels ? 1 / 2 : 1, baseline: 1 };
-    const runWith = (plan: LossPlan, run: DistillPhase) =>
+    const runWith = (plan: LossPlan, run: DistillPhase, changes: Partial<StudentTraining> = {}) =>
       trainStudent({
         ...shared,
-        ...(plan.teacher
-          ? { indices, training: step.training }
-          : onLabelledSamples(step.training, indices, labelled, batchSize)),
-        ...shown(plan),
+        ...(plan.teacher ? { indices, training } : onLabelledSamples(training, indices, labelled, batchSize)),
+        ...shown(plan, changes.hints ?? []),
+        ...changes,
         loss: plan,
         teacherDims: teacherShape(plan, memory.microBatch),
         run,
         progress: report(run),
         outOfTime: () => options.outOfTime?.(ends[run]) ?? false,
       });
-    const { weights, ...result } = await runWith(lossOfOutputs(step.loss, probabilities), 'distill');
+    const { weights, ...result } = await runWith(lossOfOutputs(step.loss, probabilities), 'distill', {
+      student: extended.student,
+      trained: [...trained, ...extended.maps],
+      hints: extended.hints,
+    });
     const baseline = byLabels
       ? (await runWith(lossOfOutputs({ kind: 'labels' }, probabilities), 'baseline')).weights
       : new Map();
@@ -188,11 +203,4 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
   } finally {
     await teacher.close();
   }
-}
-
-/** That what one step shows of the samples can be changed as is asked for. */
-async function checkViews(augment: Augment, { samples, training }: DistillOptions, batch: number): Promise<void> {
-  const feeds = await samples.feeds(Array.from({ length: batch }, () => training[0] ?? 0));
-  const inputs = [...feeds].map(([name, { dtype, dims }]) => ({ name, dtype, shape: [...dims] }));
-  checkAugmentation(augment, inputs, batch, '/training/augment');
 }

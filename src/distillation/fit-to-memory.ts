@@ -1,6 +1,7 @@
 import type { Samples } from '../datasets/samples.js';
 import type { Model } from '../onnx/ir/graph.js';
 import type { Frozen } from './frozen.js';
+import type { Hint } from './hints/hint.js';
 import type { LossPlan } from './losses/loss-plan.js';
 import { trainingProgram } from './program.js';
 import { fittingBatch, trainingMemory } from './training-memory.js';
@@ -30,16 +31,17 @@ export async function fitToMemory(task: {
   readonly loss: LossPlan;
   teacherShape(size: number): readonly number[] | null;
   readonly labelShares: number | undefined;
+  readonly hints: readonly Hint[];
   readonly block: number;
   readonly limit: number | undefined;
 }): Promise<FittingBatch> {
   const { student, samples, batchSize, limit } = task;
-  const { trained, frozen, output, loss, block, labelShares } = task;
+  const { trained, frozen, output, loss, block, labelShares, hints } = task;
   if (samples.batch !== null || limit === undefined) return { microBatch: batchSize, estimatedBytes: null };
   const memory = await trainingMemory(student, async (size) => {
     const sample = await samples.feeds(Array.from({ length: size }, () => task.indices[0] ?? 0));
     const shapes = { sample, teacherDims: task.teacherShape(size) };
-    const options = { ...shapes, output, loss, trained, block, frozen, labelShares };
+    const options = { ...shapes, output, loss, trained, block, frozen, labelShares, hints };
     return { sample, program: await trainingProgram(student, options) };
   });
   const microBatch = fittingBatch(batchSize, memory, limit);

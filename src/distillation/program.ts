@@ -12,6 +12,7 @@ import { withSession } from '../runtime/session.js';
 import { type BatchStatistic, batchStatistics, trainedNormalization } from './batch-normalization.js';
 import { type DropoutMask, feedDropouts } from './dropout.js';
 import { type Frozen, nothingFrozen } from './frozen.js';
+import { type Hint, hintLoss } from './hints/hint.js';
 import type { LossPlan } from './losses/loss-plan.js';
 
 /** The operator set of training graphs: axes as inputs, scatter with reduction. */
@@ -46,6 +47,8 @@ export interface ProgramOptions {
   readonly teacherDims: readonly number[] | null;
   /** Classes, when labels come as shares [N, classes]; by default they come as one class per sample. */
   readonly labelShares?: number | undefined;
+  /** Values inside the student that learn from the teacher's besides the loss. */
+  readonly hints?: readonly Hint[] | undefined;
   /** Channels per block of the CPU's convolution kernels, as `blockSize` gives them; 1, the default, keeps to the plain kernels. */
   readonly block?: number;
 }
@@ -64,7 +67,8 @@ export async function trainingProgram(
   const { graph } = model;
   const { block = 1, frozen = nothingFrozen } = options;
   const normalized = graph.nodes.map((node) => (frozen(node) ? node : trainedNormalization(node)));
-  graph.nodes = trainingForm(normalized, new Set([options.output]));
+  const kept = [options.output, ...(options.hints ?? []).map(({ student: value }) => value)];
+  graph.nodes = trainingForm(normalized, new Set(kept));
   const { loss, values, masks } = await appendLoss(model, options, (shapes) => feedDropouts(graph, shapes, frozen));
   const seed = 'loss/seed';
   graph.initializers.set(seed, scalar(1));
@@ -96,7 +100,7 @@ export async function scoringProgram(
  */
 async function appendLoss(
   model: Model,
-  { sample, output, loss: plan, teacherDims, labelShares }: ProgramOptions,
+  { sample, output, loss: plan, teacherDims, labelShares, hints = [] }: ProgramOptions,
   feedMasks: (shapes: ReadonlyMap<string, KnownValue>) => Map<string, DropoutMask>,
 ): Promise<{
   loss: string;
@@ -108,8 +112,9 @@ async function appendLoss(
   graph.values.clear();
   const feeds = new Map(sample);
   if (teacherDims) feeds.set(TARGETS.teacher, zeros(teacherDims));
+  const batch = batchOf(sample);
+  for (const { target, sampleDims } of hints) feeds.set(target, zeros([batch, ...sampleDims]));
   if (plan.labels) {
-    const batch = batchOf(sample);
     const classes = int64s(Array.from({ length: batch }, () => 0));
     feeds.set(TARGETS.labels, labelShares === undefined ? classes : zeros([batch, labelShares]));
   }
@@ -130,7 +135,8 @@ async function appendLoss(
   for (const [name, { dims: size }] of masks) feeds.set(name, zeros(size));
   const emit = new Emitter(new Map(), graph.initializers, 'loss');
   const labelsAre = labelShares === undefined ? 'classes' : 'shares';
-  const loss = plan.loss(emit, { student: output, teacher: TARGETS.teacher, labels: TARGETS.labels, labelsAre, dims });
+  const inputs = { student: output, teacher: TARGETS.teacher, labels: TARGETS.labels, labelsAre, dims } as const;
+  const loss = hints.reduce((sum, hint) => emit.add(sum, hintLoss(emit, hint)), plan.loss(emit, inputs));
   graph.nodes.push(...emit.nodes);
   for (const [name, constant] of emit.constants) graph.initializers.set(name, constant);
   return { loss, values: await shapes(), masks };

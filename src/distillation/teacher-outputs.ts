@@ -2,7 +2,7 @@ import { RawArray } from '../datasets/raw-array.js';
 import type { Samples } from '../datasets/samples.js';
 import type { Tensor } from '../onnx/ir/tensor.js';
 import { ServiceError } from '../platform/errors.js';
-import type { Feeds, Session } from '../runtime/session.js';
+import type { Session } from '../runtime/session.js';
 import { batchAt } from './train.js';
 
 /** What the teacher answers to samples, computed once and read by sample from a file. */
@@ -13,22 +13,8 @@ export interface TeacherOutputs {
 }
 
 /**
- * What the teacher answers to a batch.
- * @throws ServiceError dataset_mismatch when the output is not float32 or has no axis of samples in front, model_run_failed
- */
-export async function teacherAnswer(teacher: Session, feeds: Feeds, output: string, batch: number): Promise<Tensor> {
-  const answer = (await teacher.run(feeds, [output])).get(output);
-  if (answer?.dtype === 'float32' && answer.dims[0] === batch) return answer;
-  throw new ServiceError(
-    'dataset_mismatch',
-    `The teacher's output ${output} is ${answer?.dtype} [${answer?.dims}] for ${batch} samples; float32 with the samples in front is needed.`,
-    { hint: 'Name another output in evaluate.output.' },
-  );
-}
-
-/**
  * Runs the teacher over samples and keeps one output in the file `path`, at constant memory.
- * @throws ServiceError dataset_mismatch, model_run_failed, no_space
+ * @throws ServiceError dataset_mismatch when the output is not float32 or has no axis of samples in front, model_run_failed, no_space
  */
 export async function teacherOutputs(task: {
   readonly teacher: Session;
@@ -43,7 +29,16 @@ export async function teacherOutputs(task: {
   const { teacher, output, samples, indices, batch, signal } = task;
   const answers = async (number: number): Promise<Tensor> => {
     signal.throwIfAborted();
-    return teacherAnswer(teacher, await samples.feeds(batchAt(indices, number, batch)), output, batch);
+    const feeds = await samples.feeds(batchAt(indices, number, batch));
+    const answer = (await teacher.run(feeds, [output])).get(output);
+    if (answer?.dtype !== 'float32' || answer.dims[0] !== batch) {
+      throw new ServiceError(
+        'dataset_mismatch',
+        `The teacher's output ${output} is ${answer?.dtype} [${answer?.dims}] for ${batch} samples; float32 with the samples in front is needed.`,
+        { hint: 'Name another output in evaluate.output.' },
+      );
+    }
+    return answer;
   };
   const first = await answers(0);
   const count = Math.ceil(indices.length / batch);

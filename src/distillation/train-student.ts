@@ -7,6 +7,7 @@ import { encodeCheckpoint, restoreCheckpoint } from './checkpoint.js';
 import { type CheckpointStore, checkpointSchedule } from './checkpoint-schedule.js';
 import { type Frozen, nothingFrozen } from './frozen.js';
 import { heldOutLoss } from './held-out-loss.js';
+import type { Hint } from './hints/hint.js';
 import type { LossPlan } from './losses/loss-plan.js';
 import { createOptimizer } from './optimizers/create-optimizer.js';
 import type { Parameters } from './optimizers/optimizer.js';
@@ -40,6 +41,8 @@ export interface StudentTraining {
   readonly shown?: (indices: readonly number[], at: Moment) => Promise<Feeds>;
   /** Classes of labels that a step is fed as shares [N, classes]; by default it is fed one class per sample. */
   readonly labelShares?: number | undefined;
+  /** Values that learn from the teacher's; the weights of their maps are among the student's, and no part of the result. */
+  readonly hints?: readonly Hint[] | undefined;
   /** Targets of the loss, by the names of a program's inputs. */
   targets(indices: readonly number[], loss: LossPlan): Promise<Feeds>;
   /** Names this run among those of the step, for its checkpoint. */
@@ -77,8 +80,8 @@ export async function trainStudent(task: StudentTraining): Promise<TrainedStuden
     Array.from({ length: microBatch }, (_, i) => task.indices[i % task.indices.length] ?? 0),
   );
   const shared = { sample, output, loss, teacherDims };
-  const { trained, block = 1, frozen = nothingFrozen, labelShares } = task;
-  const program = await trainingProgram(student, { ...shared, trained, block, frozen, labelShares });
+  const { trained, block = 1, frozen = nothingFrozen, labelShares, hints = [] } = task;
+  const program = await trainingProgram(student, { ...shared, trained, block, frozen, labelShares, hints });
   const state = freshState(task, program);
   const saved = await task.checkpoints.load(task.run);
   if (saved) restoreCheckpoint(saved, state, task.run);
@@ -112,12 +115,11 @@ export async function trainStudent(task: StudentTraining): Promise<TrainedStuden
   // A run that ended is not trained again when a later part of the step has to be.
   if (stopped !== 'diverged' && stopped !== 'timeout') await save();
   if (!state.best) throw new Error('a training that ended has kept its best weights');
+  const maps = new Set(hints.flatMap(({ matrix, bias }) => [matrix, bias]));
+  const weights = new Map([...state.best.weights].filter(([name]) => !maps.has(name)));
   return {
-    weights: state.best.weights,
-    parameters: [...program.gradients.keys()].reduce(
-      (sum, name) => sum + (state.best?.weights.get(name)?.length ?? 0),
-      0,
-    ),
+    weights,
+    parameters: [...program.gradients.keys()].reduce((sum, name) => sum + (weights.get(name)?.length ?? 0), 0),
     bestEpoch: state.best.epoch,
     stopped,
     history: state.history,

@@ -158,6 +158,7 @@ test('a distill step has every default, waits in its own queue, and keeps its st
   const steps = [distill({ student: { model: student } }), quantize()];
   const { body } = await post(spec({ dataset, steps })).expect(202);
   assert.deepEqual(body.spec.steps[0].loss, { kind: 'kd', temperature: 4, standardize: false, labels: 0 });
+  assert.deepEqual(body.spec.steps[0].hints, []);
   assert.deepEqual(body.spec.steps[0].training, {
     epochs: 30,
     batch_size: 64,
@@ -303,6 +304,13 @@ const REFUSED: readonly (readonly [string, () => Promise<object> | object, numbe
     422,
     'invalid_request',
     '/steps/0/loss/temperature',
+  ],
+  [
+    'a hint that weighs nothing',
+    () => ({ model, dataset, steps: [distill({ hints: [{ teacher: 'h', student: 'h', weight: 0 }] })] }),
+    422,
+    'invalid_request',
+    '/steps/0/hints/0/weight',
   ],
   [
     'numbers of a row that are to be mirrored',

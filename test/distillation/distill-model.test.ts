@@ -139,13 +139,76 @@ describe('distilling a model', () => {
     await assert.rejects(distillModel(mirrored), refusal('invalid_request', /x has 2 axes/));
   });
 
+  describe('with hints', () => {
+    const hidden = seededRandom(6);
+    const matrix = (rows: number, columns: number) =>
+      floats(
+        Array.from({ length: rows * columns }, () => 2 * hidden() - 1),
+        [rows, columns],
+      );
+    /** x → h = tanh(x · a) of five → y = h · b. */
+    const DEEP = network(
+      [
+        node('MatMul', ['x', 'a'], ['before'], { name: 'first' }),
+        node('Tanh', ['before'], ['h'], { name: 'tanh' }),
+        node('MatMul', ['h', 'b'], ['y'], { name: 'last' }),
+      ],
+      { a: matrix(4, 5), b: matrix(5, 2) },
+      ['N', 4],
+    );
+    let deep: Partial<DistillOptions>;
+    before(async () => {
+      const path = join(scratch, 'deep.onnx');
+      await writeFile(path, encodeModel(DEEP));
+      deep = { teacher: { path, external: [] } };
+    });
+    const hint = { teacher: 'h', student: 'relu0', weight: 3 };
+    const training = { epochs: 12, batch_size: 16, optimizer: { kind: 'adamw', learning_rate: 0.02 } };
+
+    test('the student is drawn to the values inside its teacher, and exported without their maps', async () => {
+      const plain = await distillModel(options(deep, { training }));
+      const hinted = await distillModel(options(deep, { training, hints: [hint] }));
+      assert.deepEqual(encodeModel(hinted.baseline), encodeModel(plain.baseline), 'the baseline has no teacher');
+      assert.notDeepEqual(encodeModel(hinted.student), encodeModel(plain.student));
+      assert.equal(hinted.parameters, plain.parameters);
+      const { nodes, initializers, inputs } = hinted.student.graph;
+      assert.deepEqual(
+        [nodes.length, initializers.size, inputs.length],
+        [plain.student.graph.nodes.length, plain.student.graph.initializers.size, 1],
+      );
+      // What the loss is without the hint, it is more with it, and both fall.
+      const [first, last] = [hinted.history[0], hinted.history.at(-1)];
+      assert.ok((first?.loss ?? 0) > (plain.history[0]?.loss ?? 0) + 0.3, JSON.stringify(first));
+      assert.ok((last?.loss ?? 1) < 0.6 * (first?.loss ?? 0), JSON.stringify(hinted.history));
+    });
+
+    test('stopped anywhere and started again, it gives the same bytes, also with changed samples', () =>
+      resumesEqually({ training: CHANGED, hints: [hint] }, deep));
+
+    test('refuses a value that the teacher has not', () =>
+      assert.rejects(
+        distillModel(options(deep, { hints: [{ ...hint, teacher: 'hh' }] })),
+        refusal('unknown_node', /teacher computes no .*"hh"/),
+      ));
+
+    test('says which value was meant', async () => {
+      const misspelt = options(deep, { hints: [hint, { ...hint, student: 'relu' }] });
+      await assert.rejects(distillModel(misspelt), (error: unknown) => {
+        assert.ok(error instanceof ServiceError);
+        assert.equal(error.context.hint, 'Did you mean "relu0"?');
+        assert.equal(error.context.errors?.[0]?.pointer, '/hints/1/student');
+        return true;
+      });
+    });
+  });
+
   for (const step of [{}, { training: CHANGED, loss: { kind: 'kd', labels: 0.3 } }])
     test(`stopped anywhere and started again, it gives the same bytes ${JSON.stringify(step)}`, () =>
       resumesEqually(step));
 
-  const resumesEqually = async (step: object) => {
+  const resumesEqually = async (step: object, teacherOf: Partial<DistillOptions> = {}) => {
     const bytesOf = async (changes: Partial<DistillOptions>) => {
-      const { student, baseline } = await distillModel(options(changes, step));
+      const { student, baseline } = await distillModel(options({ ...teacherOf, ...changes }, step));
       return Buffer.concat([encodeModel(student), encodeModel(baseline)]);
     };
     const whole = await bytesOf({});
