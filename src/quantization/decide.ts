@@ -4,6 +4,7 @@ import type { BlockOptions } from './block-weights.js';
 import type { NodeSelection } from './node-selection.js';
 import type { Decision, IntegerArithmetic } from './plan.js';
 import { isEmbedding, OBSTACLES, type Obstacle } from './quantizable.js';
+import { agreeOnSharedWeights } from './shared-weights.js';
 import { LEAST_STORED_ELEMENTS } from './store-weights.js';
 import { storedShape } from './stored-shape.js';
 import { hasWeights, weightOperands } from './weight-operands.js';
@@ -92,7 +93,7 @@ export function decideNodes(context: DecisionContext): Map<Node, Decision> {
     const work = decided ? null : workload(node, graph, context.shapes, arithmetic);
     if (work) candidates.set(node, work);
   }
-  if (!context.onlyWhatPays) return decisions;
+  if (!context.onlyWhatPays) return agreeOnSharedWeights(decisions, graph, context.selected);
   const paying = nodesThatPay(candidates, cpu);
   for (const [node, work] of candidates) {
     if (paying.has(node)) continue;
@@ -107,5 +108,5 @@ export function decideNodes(context: DecisionContext): Map<Node, Decision> {
       ),
     );
   }
-  return decisions;
+  return agreeOnSharedWeights(decisions, graph, context.selected);
 }

@@ -1,8 +1,6 @@
 import { node as makeNode, type Node } from '../onnx/ir/graph.js';
-import { elements, floats, tensor } from '../onnx/ir/tensor.js';
 import type { Rewriting } from './rewriting.js';
-import { weightOperands } from './weight-operands.js';
-import { quantizeWeights } from './weights.js';
+import { rowTable } from './row-tables.js';
 
 const FLOAT32 = 1;
 
@@ -11,15 +9,7 @@ const FLOAT32 = 1;
  * restoring stands after the look-up: before it, ONNX Runtime would restore the whole table on every run.
  */
 export function emitRows(rewriting: Rewriting, node: Node): void {
-  const table = weightOperands(node, rewriting.plan.graph).find((operand) => operand.index === 0);
-  if (!table) throw new Error(`${node.name} has no constant table`);
-  const [rows = 1] = table.tensor.dims;
-  const quantized = quantizeWeights(elements(table.tensor, 'float32'), table.layout, {
-    perChannel: true,
-    avoidSaturation: false,
-  });
-  const integers = rewriting.constant(`${table.name}_int8`, tensor('int8', table.tensor.dims, quantized.integers));
-  const scales = rewriting.constant(`${integers}_scale`, floats(quantized.scales, [rows, 1]));
+  const { integers, scales } = rowTable(rewriting, node);
   const output = node.outputs[0] as string;
   const [found, scale, restored] = ['int8', 'scale', 'float'].map((part) => rewriting.fresh(`${output}_${part}`)) as [
     string,

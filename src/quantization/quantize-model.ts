@@ -5,6 +5,7 @@ import type { Model } from '../onnx/ir/graph.js';
 import { raiseOpset } from '../onnx/opset/raise-opset.js';
 import { blockSize } from '../onnx/passes/blocked-layout.js';
 import { cleanUp } from '../onnx/passes/clean-up.js';
+import { withTransposedConstants } from '../onnx/passes/tied-constants.js';
 import { tuneForCpu } from '../onnx/passes/tune-for-cpu.js';
 import type { RecordedShape } from '../onnx/shapes/record-shapes.js';
 import { ServiceError } from '../platform/errors.js';
@@ -88,8 +89,9 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
   const block = blockSize(options.cpu.instructionSets);
   const run = runOnce({ threads, scratch }, new Map());
   const { model: clean, passes } = await cleanUp(named, { run, signal, padTo: step.pad_channels ? block : 1 });
-  const cleaned = withOpset(clean, step);
-  cleaned.graph.nodes = withUniqueNames(cleaned.graph.nodes);
+  const raised = withOpset(clean, step);
+  const graph = step.scheme === 'optimized' ? raised.graph : withTransposedConstants(raised.graph);
+  const cleaned = { ...raised, graph: { ...graph, nodes: withUniqueNames(graph.nodes) } };
   const tuned = tuneForCpu(cleaned, block);
   progress('clean', 1);
   if (step.scheme === 'optimized') {

@@ -8,6 +8,7 @@ import { emitWeights8 } from './emit-weights8.js';
 import { freshNames } from './names.js';
 import type { Plan, Treatment } from './plan.js';
 import { type IntegerWeight, quantizeDequantize, type RewriteOptions, type Rewriting } from './rewriting.js';
+import { storeTables } from './row-tables.js';
 import { storeWeights, withStoredSubgraphs } from './store-weights.js';
 import { withoutUnusedConstants } from './unused-constants.js';
 
@@ -56,6 +57,7 @@ export function rewrite(
     fresh: freshNames(source),
     dequantized: new Map(),
     dynamicallyQuantized: new Map(),
+    tables: new Map(),
     emit: (...emitted) => {
       for (const node of emitted) {
         const value = results.get(node.outputs[0] ?? '');
@@ -84,6 +86,7 @@ export function rewrite(
     if (plan.absorbed.has(node)) continue;
     EMITTERS[plan.decisions.get(node)?.treatment ?? 'float'](rewriting, node);
   }
+  storeTables(rewriting);
   const graph: Graph = withoutUnusedConstants({ ...source, nodes, initializers: constants });
   storeWeights(graph, plan, options, rewriting.fresh);
   graph.nodes = graph.nodes.map((node) => withStoredSubgraphs(node, options.selected, rewriting.fresh));

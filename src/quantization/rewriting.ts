@@ -5,6 +5,7 @@ import type { NodeSelection } from './node-selection.js';
 import type { ActivationFormat, QuantizationParameters } from './parameters.js';
 import type { Plan } from './plan.js';
 import type { WeightLayout } from './weight-layout.js';
+import type { WeightOperand } from './weight-operands.js';
 import { type PlainWeights, type QuantizedWeights, quantizeWeights, type WeightOptions } from './weights.js';
 
 /** Better numbers than the plainest for what a plan stores: each is a refinement that must have earned its place. */
@@ -47,6 +48,13 @@ export interface IntegerWeight {
   readonly plain?: PlainWeights;
 }
 
+/** The constants of a table of look-ups: its rows in int8 [rows, columns] and their scales [rows, 1]. */
+export interface RowTable {
+  readonly operand: WeightOperand;
+  readonly integers: string;
+  readonly scales: string;
+}
+
 /** The graph under construction; nodes are emitted in topological order. */
 export interface Rewriting extends RewriteOptions {
   readonly plan: Plan;
@@ -57,6 +65,8 @@ export interface Rewriting extends RewriteOptions {
   readonly dequantized: Map<string, string>;
   /** Names of values quantized by DynamicQuantizeLinear: [integers, scale, zero point]. */
   readonly dynamicallyQuantized: Map<string, readonly [string, string, string]>;
+  /** Tables of rows by the name of the constant that they take the place of. */
+  readonly tables: Map<string, RowTable>;
   emit(...nodes: readonly Node[]): void;
   /** Adds a constant and gives its name; equal bytes under the same hint are stored once. */
   constant(hint: string, value: Tensor): string;

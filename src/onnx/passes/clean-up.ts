@@ -7,7 +7,7 @@ import { boundedForms } from './bounded-forms.js';
 import { constantBranches } from './constant-branches.js';
 import { constantNodes } from './constant-nodes.js';
 import { deadCode } from './dead-code.js';
-import { foldConstants } from './fold-constants.js';
+import { foldConstants, mostFolded } from './fold-constants.js';
 import { foldIntoConsumers } from './fold-into-consumers.js';
 import { foldIntoProducer } from './fold-into-producer.js';
 import { freezeConstants } from './freeze-constants.js';
@@ -83,9 +83,10 @@ export async function cleanUp(model: Model, context: CleanUpContext = {}): Promi
   const raised = raiseOpset(prepared, WORKING_OPSET);
   count('raise_opset', raised.changes);
   let cleaned = raised.model;
+  const mostBytes = mostFolded(cleaned.graph);
   for (let round = 0; round < MOST_ROUNDS; round++) {
     context.signal?.throwIfAborted();
-    let changes = context.run ? count('fold_constants', await foldConstants(cleaned, context.run)) : 0;
+    let changes = context.run ? count('fold_constants', await foldConstants(cleaned, context.run, mostBytes)) : 0;
     changes += runAll(REWRITES, cleaned);
     if (changes === 0) break;
   }

@@ -15,8 +15,10 @@ const NOT_FOLDED = new Set([
   'RandomUniform',
   'RandomUniformLike',
 ]);
-/** A folded constant may always have this many bytes; a larger one must not be larger than what it is computed from. */
+/** A folded constant may always have this many bytes; a larger one must not be larger than the constants that it takes the place of. */
 const SMALL_BYTES = 64 * 1024;
+/** What all folded constants together may add to a model: masks and positions of a few small networks. */
+const MOST_GROWTH_BYTES = 1024 * 1024;
 
 const isFoldable = (node: Node) =>
   node.domain === '' && makesTensors(node) && !NOT_FOLDED.has(node.opType) && subgraphs(node).length === 0;
@@ -34,27 +36,90 @@ function constantNodesOf(graph: Graph): Node[] {
   });
 }
 
-/** Bytes of all constants that each value is computed from. */
-function sourceBytes(graph: Graph, nodes: readonly Node[]): (value: string) => number {
-  const sources = new Map<string, ReadonlySet<string>>();
-  const of = (value: string) => sources.get(value) ?? new Set(graph.initializers.has(value) ? [value] : []);
-  for (const node of nodes) {
-    const all = new Set(node.inputs.flatMap((input) => [...of(input)]));
-    for (const output of node.outputs) sources.set(output, all);
+/** How many nodes, with their subgraphs, read each value; being an output counts as one. */
+function readerCounts(graph: Graph): ReadonlyMap<string, number> {
+  const counts = new Map(graph.outputs.map(({ name }) => [name, 1]));
+  for (const node of graph.nodes) {
+    for (const value of new Set([...node.inputs, ...capturedValues(node)])) {
+      counts.set(value, (counts.get(value) ?? 0) + 1);
+    }
   }
-  return (value) =>
-    [...of(value)].reduce((sum, name) => sum + (graph.initializers.get(name)?.bytes.byteLength ?? 0), 0);
+  return counts;
 }
 
-/** Computes everything in the main graph that depends on constants alone, once, by the runtime that would compute it on each load. */
-export async function foldConstants(model: Model, run: RunModel): Promise<number> {
+/** By value, bytes of the constants that are gone when it is folded: those that are read on no way but the one to it. */
+function freedBytes(graph: Graph, nodes: readonly Node[]): (value: string) => number {
+  const readers = readerCounts(graph);
+  const made = new Map<string, number>();
+  const freed = (value: string) => made.get(value) ?? graph.initializers.get(value)?.bytes.byteLength ?? 0;
+  for (const node of nodes) {
+    const sum = [...new Set(node.inputs)].reduce(
+      (total, value) => total + (readers.get(value) === 1 ? freed(value) : 0),
+      0,
+    );
+    const outputs = node.outputs.filter((output) => output !== '');
+    for (const output of outputs) made.set(output, sum / outputs.length);
+  }
+  return freed;
+}
+
+/** Bytes that storing these values adds, less those of the constants that nothing reads any more. */
+function growth(graph: Graph, nodes: readonly Node[], read: ReadonlySet<string>, made: ReadonlyMap<string, Tensor>) {
+  const live = new Set([...read].filter((value) => !made.has(value)));
+  for (const node of nodes.toReversed()) {
+    if (node.outputs.some((output) => live.has(output))) for (const input of node.inputs) live.add(input);
+  }
+  const sources = new Set(nodes.flatMap(({ inputs }) => inputs));
+  const gone = [...sources].filter((name) => !live.has(name));
+  const bytes = (tensors: readonly (Tensor | undefined)[]) =>
+    tensors.reduce((sum, tensor) => sum + (tensor?.bytes.byteLength ?? 0), 0);
+  return bytes([...made.values()]) - bytes(gone.map((name) => graph.initializers.get(name)));
+}
+
+/** Those of the computed values that make the model larger by no more than `allowance` bytes. */
+function affordable(
+  graph: Graph,
+  nodes: readonly Node[],
+  read: ReadonlySet<string>,
+  computed: ReadonlyMap<string, Tensor>,
+  allowance: number,
+): ReadonlyMap<string, Tensor> {
+  const freed = freedBytes(graph, nodes);
+  const isSmall = ({ bytes }: Tensor) => bytes.byteLength <= SMALL_BYTES;
+  const fitting = new Map(
+    [...computed].filter(([name, each]) => isSmall(each) || each.bytes.byteLength <= freed(name)),
+  );
+  if (growth(graph, nodes, read, fitting) <= allowance) return fitting;
+  let left = allowance;
+  return new Map(
+    [...fitting].filter(([, each]) => {
+      if (!isSmall(each) || each.bytes.byteLength > left) return false;
+      left -= each.bytes.byteLength;
+      return true;
+    }),
+  );
+}
+
+const constantBytes = ({ initializers }: Graph): number =>
+  [...initializers.values()].reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
+
+/** Bytes that the constants of a graph may have after any number of rounds of folding. */
+export const mostFolded = (graph: Graph): number => constantBytes(graph) + MOST_GROWTH_BYTES;
+
+/**
+ * Computes what depends on constants alone in the main graph, once, by the runtime that would compute it on each load. A large constant
+ * that stays in use elsewhere (an embedding that is also, transposed, the output's weights) is not stored a second time.
+ * @param mostBytes what all constants together may have afterwards, from `mostFolded` of the model as it was at first
+ */
+export async function foldConstants(model: Model, run: RunModel, mostBytes: number): Promise<number> {
   const { graph } = model;
   const nodes = constantNodesOf(graph);
   if (nodes.length === 0) return 0;
   const inside = new Set(nodes);
-  const read = new Set(
-    graph.nodes.filter((node) => !inside.has(node)).flatMap((node) => [...node.inputs, ...capturedValues(node)]),
-  );
+  const read = new Set([
+    ...graph.nodes.filter((node) => !inside.has(node)).flatMap((node) => [...node.inputs, ...capturedValues(node)]),
+    ...graph.outputs.map(({ name }) => name),
+  ]);
   const wanted = nodes.flatMap(({ outputs }) => outputs.filter((output) => output !== '' && read.has(output)));
   if (wanted.length === 0) return 0;
   const needed = new Set(nodes.flatMap(({ inputs }) => inputs));
@@ -70,10 +135,8 @@ export async function foldConstants(model: Model, run: RunModel): Promise<number
       values: new Map(),
     },
   };
-  const bytesBehind = sourceBytes(graph, nodes);
-  const fits = ([name, { bytes }]: readonly [string, Tensor]) =>
-    bytes.byteLength <= SMALL_BYTES || bytes.byteLength <= bytesBehind(name);
-  const folded = new Map([...(await run(constants, wanted))].filter(fits));
+  const allowance = Math.max(0, mostBytes - constantBytes(graph));
+  const folded = affordable(graph, nodes, read, await run(constants, wanted), allowance);
   const before = graph.nodes.length;
   graph.nodes = graph.nodes.filter(
     (node) =>

@@ -7,6 +7,7 @@ import { deadCode } from './dead-code.js';
 import { mergeConstants } from './merge-constants.js';
 import { recordEqualSizes } from './record-equal-sizes.js';
 import { residualSum } from './residual-sum.js';
+import { tieTransposed } from './tied-constants.js';
 
 /**
  * Rewrites that change no result but suit the float kernels of one kind of CPU. For last, after `cleanUp` and after quantization: what
@@ -15,11 +16,16 @@ import { residualSum } from './residual-sum.js';
  */
 export function tuneForCpu(model: Model, block: number): CleanUpResult {
   const tuned = cloneModel(model);
-  const passes = [residualSum, affineInBlockedLayout(block), mergeConstants, deadCode, recordEqualSizes].map(
-    (pass) => ({
-      name: pass.name,
-      changes: [...graphsOf(tuned.graph)].reduce((sum, graph) => sum + pass.run(graph), 0),
-    }),
-  );
+  const passes = [
+    residualSum,
+    affineInBlockedLayout(block),
+    mergeConstants,
+    deadCode,
+    tieTransposed,
+    recordEqualSizes,
+  ].map((pass) => ({
+    name: pass.name,
+    changes: [...graphsOf(tuned.graph)].reduce((sum, graph) => sum + pass.run(graph), 0),
+  }));
   return { model: tuned, passes: passes.filter(({ changes }) => changes > 0) };
 }

@@ -2,7 +2,7 @@ import { cloneModel } from '../ir/clone.js';
 import { type Graph, intAttribute, type Model, type Node } from '../ir/graph.js';
 import { int64s, type Tensor } from '../ir/tensor.js';
 import { constantBranches } from '../passes/constant-branches.js';
-import { foldConstants } from '../passes/fold-constants.js';
+import { foldConstants, mostFolded } from '../passes/fold-constants.js';
 import { type RecordedShape, type RunModel, recordShapes } from './record-shapes.js';
 import { staticShapes } from './static-shapes.js';
 
@@ -54,10 +54,12 @@ export async function pinShapes(
   graph.outputs = graph.outputs.map((output) =>
     output.type?.kind === 'tensor' ? { ...output, type: { ...output.type, shape: null } } : output,
   );
+  const mostBytes = mostFolded(graph);
   let total = 0;
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const shapes = await recordShapes(pinned, run, inputs);
-    const changes = foldShapeNodes(graph, shapes) + (await foldConstants(pinned, run)) + constantBranches.run(graph);
+    const changes =
+      foldShapeNodes(graph, shapes) + (await foldConstants(pinned, run, mostBytes)) + constantBranches.run(graph);
     if (changes === 0) {
       graph.outputs = graph.outputs.map((output) => withShape(output, shapes.get(output.name), staticShapes(graph)));
       break;

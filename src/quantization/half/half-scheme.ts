@@ -1,6 +1,7 @@
 import { capturedValues } from '../../onnx/ir/captured-values.js';
 import type { Graph, Model, Node } from '../../onnx/ir/graph.js';
 import { graphsOf } from '../../onnx/ir/visit-graphs.js';
+import { tieTransposed } from '../../onnx/passes/tied-constants.js';
 import type { RecordedShape } from '../../onnx/shapes/record-shapes.js';
 import type { Scheme } from '../apply-scheme.js';
 import type { CalibrationTask } from '../calibration/task.js';
@@ -45,6 +46,7 @@ export async function halfScheme(options: HalfSchemeOptions): Promise<Scheme> {
     keepIoTypes,
   };
   const stored = storeInBranches(emitHalves(model, emit), selected);
+  tieTransposed.run(stored.model.graph);
   const decisions = new Map<Node, Decision>();
   for (const node of model.graph.nodes) {
     const reason = reasons.get(node) ?? (fit.has(node) && !halves.has(node) ? MOVED : null);

@@ -1,5 +1,6 @@
 import { float, type Node, node } from '../../../src/onnx/ir/graph.js';
 import { floats, int64s, scalar } from '../../../src/onnx/ir/tensor.js';
+import { transposed } from '../../../src/onnx/ir/transpose.js';
 import { affineInBlockedLayout } from '../../../src/onnx/passes/affine-in-blocked-layout.js';
 import { constantNodes } from '../../../src/onnx/passes/constant-nodes.js';
 import { deadCode } from '../../../src/onnx/passes/dead-code.js';
@@ -8,6 +9,7 @@ import { gatedResidual } from '../../../src/onnx/passes/gated-residual.js';
 import { identities } from '../../../src/onnx/passes/identities.js';
 import { mergeConstants } from '../../../src/onnx/passes/merge-constants.js';
 import { residualSum } from '../../../src/onnx/passes/residual-sum.js';
+import { tieTransposed } from '../../../src/onnx/passes/tied-constants.js';
 import { type Case, consumer, conv, type Draw, second, testRewrites, X } from './rewrite-case.js';
 
 const relu = node('Relu', ['a'], ['r']);
@@ -82,6 +84,40 @@ const OTHERS: readonly Case[] = [
       constants: { a: floats([2], []), b: floats([2]) },
       nodes: [node('Add', ['x', 'a'], ['p']), node('Mul', ['p', 'b'], ['y'])],
     }),
+  },
+  {
+    name: 'a matrix that is stored transposed as well',
+    pass: tieTransposed,
+    changes: 1,
+    build: (draw) => {
+      const a = draw([5, 512]);
+      return {
+        constants: { a, b: transposed(a) },
+        nodes: [node('MatMul', ['x', 'a'], ['p']), node('MatMul', ['p', 'b'], ['y'])],
+      };
+    },
+  },
+  {
+    name: 'not a matrix of equal numbers in another order, nor a symmetric one',
+    pass: tieTransposed,
+    changes: 0,
+    build: (draw) => {
+      const a = draw([5, 512]);
+      const square = floats(
+        Float32Array.from({ length: 4096 }, (_, i) => (i >> 6) + (i & 63)),
+        [64, 64],
+      );
+      return {
+        constants: { a, b: { ...a, dims: [512, 5] }, c: square },
+        nodes: [
+          node('MatMul', ['x', 'a'], ['p']),
+          node('MatMul', ['p', 'b'], ['q']),
+          node('MatMul', ['c', 'c'], ['r']),
+          node('ReduceMax', ['r'], ['s'], { attributes: { keepdims: 0 } }),
+          node('Add', ['q', 's'], ['y']),
+        ],
+      };
+    },
   },
   {
     name: 'nodes and constants that nobody reads',
