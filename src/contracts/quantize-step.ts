@@ -161,7 +161,7 @@ const QuantizeFields = z.strictObject({
   }),
   plan: ArtifactId.optional().meta({
     description:
-      'auto: the plan that an earlier job left. What it decided is done again, without a search: equal inputs give equal bytes.',
+      'auto: the plan that an earlier job left, with the same model, dataset and seed. What it decided is done again, without a search: equal inputs give equal bytes. No other option of the step goes with it.',
   }),
 });
 type Fields = z.infer<typeof QuantizeFields>;
@@ -193,6 +193,19 @@ const SCHEME_FIELDS: readonly {
   },
 ];
 
+/** What a step says beside a plan, which has settled everything. */
+function settledByPlan(step: Fields): { field: string; message: string }[] {
+  const { type, scheme, plan } = step;
+  if (plan === undefined) return [];
+  const untold: Readonly<Record<string, unknown>> = QuantizeFields.parse({ type, scheme, plan });
+  return Object.entries(step)
+    .filter(([field, value]) => JSON.stringify(value) !== JSON.stringify(untold[field]))
+    .map(([field]) => ({
+      field,
+      message: 'the plan has settled this: leave it out, or leave "plan" out to search anew',
+    }));
+}
+
 /** What a step of a scheme does not read, and what contradicts something else in it. */
 function strayFields(step: Fields): { field: string; message: string }[] {
   const { scheme } = step;
@@ -208,7 +221,7 @@ function strayFields(step: Fields): { field: string; message: string }[] {
     has16Bits(step.activations.type) && step.calibration.method === 'entropy'
       ? [{ field: 'calibration/method', message: 'entropy weighs the levels of 8 bits; take another method for 16' }]
       : [];
-  if (scheme === 'auto') return [...halves, ...unfusable, ...levels];
+  if (scheme === 'auto') return [...halves, ...unfusable, ...levels, ...settledByPlan(step)];
   const searching = SEARCH_FIELDS.filter((field) => step[field] !== undefined).map((field) => {
     return { field, message: 'belongs to the scheme "auto" only' };
   });

@@ -55,6 +55,33 @@ const SPECS: readonly (readonly [string, unknown, readonly (readonly [string, st
     [['/steps/0/keep_io_types', 'custom', /belongs to the scheme "fp16" only/]],
   ],
   [
+    'other options beside a plan',
+    {
+      model,
+      steps: [
+        { ...{ type: 'quantize', scheme: 'auto', plan: `art_${'0'.repeat(26)}` }, per_channel: true, portable: true },
+      ],
+    },
+    [['/steps/0/portable', 'custom', /the plan has settled this/]],
+  ],
+  [
+    'more options beside a plan',
+    {
+      model,
+      steps: [
+        {
+          ...{ type: 'quantize', scheme: 'auto', plan: `art_${'0'.repeat(26)}` },
+          ...{ calibration: { samples: 3 }, objective: 'size', transforms: ['smooth'] },
+        },
+      ],
+    },
+    [
+      ['/steps/0/calibration', 'custom', /the plan has settled this/],
+      ['/steps/0/transforms', 'custom', /the plan has settled this/],
+      ['/steps/0/objective', 'custom', /the plan has settled this/],
+    ],
+  ],
+  [
     'an unknown scheme',
     { model, steps: [{ type: 'quantize', scheme: 'int7' }] },
     [

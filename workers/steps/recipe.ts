@@ -40,7 +40,7 @@ export async function keepCandidate(
 /**
  * Settles how a quantize step is carried out: as it is written, as an earlier plan says, or as a search finds best.
  * @param until fraction of the step that a search takes
- * @throws ServiceError invalid_request when the plan is for another model or dataset; what the search throws
+ * @throws ServiceError invalid_request when the plan is for another model, dataset or seed; what the search throws
  */
 export async function settleRecipe(
   context: StepContext,
@@ -105,11 +105,19 @@ export async function settleRecipe(
   return { recipe, instructionSets, candidates, files: [...kept, PLAN], notes };
 }
 
-function checkPlan(plan: SearchPlan, { input, dataset }: StepContext['task']): void {
-  const other = plan.model !== input.sha256 ? 'model' : plan.dataset !== (dataset?.sha256 ?? null) ? 'dataset' : null;
-  if (other === null) return;
-  throw new ServiceError('invalid_request', `The plan was made for another ${other}.`, {
-    phase: 'opening',
-    hint: 'Leave "plan" out to search anew.',
-  });
+/** A plan says what was decided for these inputs, drawn by this seed, and for no others. */
+function checkPlan(plan: SearchPlan, { input, dataset, spec, step }: StepContext['task']): void {
+  const refuse = (made: string, hint: string, pointer: string): never => {
+    throw new ServiceError('invalid_request', `The plan was made ${made}.`, {
+      phase: 'opening',
+      hint,
+      errors: [{ pointer, code: 'contradiction', message: `The plan was made ${made}.` }],
+    });
+  };
+  const anew = 'Leave "plan" out to search anew.';
+  if (plan.model !== input.sha256) refuse('for another model', anew, `/steps/${step}/plan`);
+  if (plan.dataset !== (dataset?.sha256 ?? null)) refuse('for another dataset', anew, `/steps/${step}/plan`);
+  if (plan.seed !== spec.seed) {
+    refuse(`with the seed ${plan.seed}, not ${spec.seed}`, `Set "seed" to ${plan.seed}, or leave "plan" out.`, '/seed');
+  }
 }
