@@ -23,16 +23,9 @@ import { prepareStudent } from './students/prepare-student.js';
 import { trainableWeights } from './students/trainable-weights.js';
 import { type StudentTraining, type TrainedStudent, trainStudent } from './train-student.js';
 import { trainingNotes } from './training-notes.js';
+import { type ProgressOptions, TAUGHT, TrainingProgress } from './training-progress.js';
 
-export type DistillPhase = 'teacher' | 'distill' | 'baseline';
-/** Fractions of the whole at which the phases end; the baseline trains as long as the student. */
-const PHASES: Readonly<Record<DistillPhase, readonly [number, number]>> = {
-  teacher: [0, 0.1],
-  distill: [0.1, 0.55],
-  baseline: [0.55, 1],
-};
-
-export interface DistillOptions {
+export interface DistillOptions extends ProgressOptions {
   readonly teacher: { readonly path: string; readonly external: readonly ExternalFile[] };
   readonly student: Model;
   /** Whether the student's weights are worth something before any training. */
@@ -54,11 +47,6 @@ export interface DistillOptions {
   readonly seed: number;
   readonly scratch: string;
   readonly signal: AbortSignal;
-  /** @param fraction of the whole work, from 0 to 1 */
-  progress(phase: DistillPhase, fraction: number, metrics: Readonly<Record<string, number>>): void;
-  now(): number;
-  /** Whether this fraction of the time for training is used up; then the best weights so far are the result. */
-  outOfTime?(fraction: number): boolean;
 }
 
 export interface Distilled extends Omit<TrainedStudent, 'weights'> {
@@ -86,12 +74,6 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
   const trained = trainableWeights(student.graph, output, frozen);
   const loss = lossPlan(step.loss);
   const batchSize = samples.batch ?? Math.min(step.training.batch_size, indices.length);
-  const report = (phase: DistillPhase) => {
-    const [from, to] = PHASES[phase];
-    return (fraction: number, metrics: Readonly<Record<string, number>> = {}) =>
-      options.progress(phase, from + fraction * (to - from), metrics);
-  };
-
   const { hints: hinted, training } = step;
   const { augment } = training;
   if (augment) await checkViews(augment, samples, indices[0] ?? 0, batchSize);
@@ -105,7 +87,7 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
     kept: hinted.length > 0 || (loss.teacher && Boolean(augment)),
     inner: hinted.map(({ teacher: value }) => value),
     path: join(options.scratch, 'teacher-outputs.raw'),
-    progress: report('teacher'),
+    progress: (fraction) => options.progress('teacher', TAUGHT * fraction, {}),
   });
   try {
     const answers = await teacher.rows(loss.teacher ? indices.slice(0, PROBED) : indices.slice(0, 1));
@@ -162,9 +144,8 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
       now: options.now,
     };
     const byLabels = (loss.teacher || hinted.length > 0) && options.labelled && labelled.length > 0;
-    // Student and baseline have the same time.
-    const ends = { teacher: 0, distill: byLabels ? 1 / 2 : 1, baseline: 1 };
-    const runWith = (plan: LossPlan, run: DistillPhase, changes: Partial<StudentTraining> = {}) =>
+    const progress = new TrainingProgress(options, byLabels);
+    const runWith = (plan: LossPlan, run: 'distill' | 'baseline', changes: Partial<StudentTraining> = {}) =>
       trainStudent({
         ...shared,
         ...(plan.teacher ? { indices, training } : onLabelledSamples(training, indices, labelled, batchSize)),
@@ -173,8 +154,8 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
         loss: plan,
         teacherDims: teacherShape(plan, memory.microBatch),
         run,
-        progress: report(run),
-        outOfTime: () => options.outOfTime?.(ends[run]) ?? false,
+        progress: progress.of(run),
+        outOfTime: () => progress.outOfTime(run),
       });
     const { weights, ...result } = await runWith(lossOfOutputs(step.loss, probabilities), 'distill', {
       student: extended.student,
@@ -184,7 +165,7 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
     const baseline = byLabels
       ? (await runWith(lossOfOutputs({ kind: 'labels' }, probabilities), 'baseline')).weights
       : new Map();
-    report('baseline')(1);
+    options.progress('baseline', 1, {});
     return {
       ...result,
       student: await exportStudent(student, weights, signal),
@@ -196,6 +177,7 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
         batchSize,
         microBatch: memory.microBatch,
         stopped: result.stopped,
+        fit: progress.fit,
         labelled: needsClasses ? labelled.length : null,
         indices,
       }),

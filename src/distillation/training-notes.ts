@@ -1,5 +1,6 @@
 import type { Training } from '../contracts/distill-step.js';
 import type { TrainingEnd } from './train.js';
+import { type Fit, fits } from './training-time.js';
 
 /** What a reader of the report should know of how a training went. */
 export function trainingNotes(
@@ -8,12 +9,14 @@ export function trainingNotes(
     readonly batchSize: number;
     readonly microBatch: number;
     readonly stopped: TrainingEnd;
+    /** Whether there was time for it, as far as its first steps told. */
+    readonly fit: Fit | null;
     /** How many training samples have labels; null when labels play no part. */
     readonly labelled: number | null;
     readonly indices: readonly number[];
   },
 ): string[] {
-  const { batchSize, microBatch, stopped, labelled, indices } = run;
+  const { batchSize, microBatch, stopped, fit, labelled, indices } = run;
   const notes: string[] = [];
   if (batchSize !== training.batch_size)
     notes.push(
@@ -24,6 +27,10 @@ export function trainingNotes(
   if (labelled !== null && labelled < indices.length)
     notes.push(
       `${labelled} of ${indices.length} training samples have labels: what labels teach is learned on these alone, in as many steps.`,
+    );
+  if (fit && !fits(fit))
+    notes.push(
+      `Judged by its first steps, training would take ${Math.round(fit.needed)} s, and ${Math.round(fit.there)} s were there for it: raise timeout_seconds, or train for fewer epochs.`,
     );
   if (stopped === 'timeout')
     notes.push(

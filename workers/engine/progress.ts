@@ -16,13 +16,15 @@ export function progressReporter(send: (progress: Progress) => void, now: () => 
     get phase(): string {
       return phaseNow;
     },
-    report(phase: string, fraction: number, metrics: Readonly<Record<string, number>> = {}): void {
+    /** @param left seconds to come, where the step knows them; else they are told by the fraction */
+    report(phase: string, fraction: number, metrics: Readonly<Record<string, number>> = {}, left?: number): void {
       furthest = Math.max(furthest, Math.min(1, Number.isFinite(fraction) ? fraction : 0));
       const elapsed = now() - started;
       if (phase === phaseNow && now() - lastSent < MIN_INTERVAL_MS) return;
       phaseNow = phase;
       lastSent = now();
-      const rest = furthest < FIRST_ESTIMATE ? null : (elapsed * (1 - furthest)) / furthest / 1000;
+      const byFraction = furthest < FIRST_ESTIMATE ? null : (elapsed * (1 - furthest)) / furthest / 1000;
+      const rest = left ?? byFraction;
       send({ phase, fraction: furthest, eta_seconds: rest && Math.round(rest), metrics: { ...metrics } });
     },
   };

@@ -72,9 +72,10 @@ export async function distillStep(context: StepContext): Promise<EngineResult> {
     threads: task.threads,
     memoryLimit: MEMORY_SHARE * task.memory_bytes,
     block: blockSize(cpuFacts().instructionSets),
-    progress: (phase, fraction, metrics) => context.progress(phase, (from + fraction * (1 - from)) * until, metrics),
+    progress: (phase, fraction, metrics, left) =>
+      context.progress(phase, (from + fraction * (1 - from)) * until, metrics, left),
     now: () => performance.now(),
-    outOfTime: (fraction) => performance.now() - started > 1000 * TRAINING_SHARE * fraction * task.seconds_left,
+    secondsLeft: (fraction) => TRAINING_SHARE * fraction * task.seconds_left - (performance.now() - started) / 1000,
   });
 
   const student = await writeModelFiles(distilled.student, join(scratch, 'student'));

@@ -8,8 +8,8 @@ export interface StepContext {
   readonly scratch: string;
   readonly signal: AbortSignal;
   readonly log: EngineLog;
-  /** `fraction` of the whole step, 0 to 1; it never goes back. */
-  progress(phase: string, fraction: number, metrics?: Readonly<Record<string, number>>): void;
+  /** `fraction` of the whole step, 0 to 1; it never goes back. `left` is how many seconds are to come, where the step knows better than the fraction. */
+  progress(phase: string, fraction: number, metrics?: Readonly<Record<string, number>>, left?: number): void;
   /** Runs `timed` while no other engine of this worker computes. */
   exclusive<T>(timed: () => Promise<T>): Promise<T>;
 }
