@@ -7,14 +7,17 @@ import type { Model } from '../../onnx/ir/graph.js';
 import { elementCount, elements, type Tensor } from '../../onnx/ir/tensor.js';
 import { derivedSeed, seededRandom } from '../../platform/random.js';
 import type { Session } from '../../runtime/session.js';
-import { addRows, emptyEquations } from './normal-equations.js';
-import { tappedBatch, withTaps } from './tapped-model.js';
+import { addRows, emptyEquations, withGram } from './normal-equations.js';
+import { bytesPerSample, tappedBatch, withTaps } from './tapped-model.js';
 
 /** Samples, and positions of each, on which channels are compared. */
 const COMPARED_SAMPLES = 256;
 const POSITIONS = 16;
 /** Groups wider than this are ordered by their weights: choosing one after the other takes C³ steps. */
 const MOST_CHANNELS = 1024;
+/** Bytes of covariances and of values of this many samples that groups which are seen in one run may take. */
+const TOGETHER_BYTES = 128 * 2 ** 20;
+const FEWEST_TOGETHER = 8;
 
 export interface OrderOptions {
   readonly samples: Samples;
@@ -24,22 +27,55 @@ export interface OrderOptions {
   readonly signal: AbortSignal;
 }
 
+interface SeenGroup {
+  readonly group: ChannelGroup;
+  readonly places: readonly ReadingPlace[];
+}
+
 /**
- * Orders the channels of a group by how much of all of them the first ones explain where layers read them, on unlabelled samples;
- * null when that cannot be seen, as for attention heads.
+ * Orders the channels of groups by how much of all of them the first ones explain where layers read them, on unlabelled samples; none
+ * for those where that cannot be seen, as for attention heads.
  */
-export async function channelOrder(
+export async function channelOrders(
   model: Model,
   units: AxisUnits,
-  group: ChannelGroup,
-  gram: Session,
+  groups: readonly ChannelGroup[],
   options: OrderOptions,
-): Promise<ChannelOrder | null> {
-  const places = readingPlaces(model.graph, units, group);
-  if (places.length === 0 || group.free.length === 0 || group.size > MOST_CHANNELS) return null;
-  const covariances = await covariancesAt(model, places, units.shapes, gram, options);
-  const fixed = group.units.flatMap((unit, channel) => (group.free.includes(unit) ? [] : [channel]));
-  return selectChannels(group.size, covariances, fixed);
+): Promise<Map<ChannelGroup, ChannelOrder>> {
+  const seen = groups
+    .filter(({ free, size }) => free.length > 0 && size <= MOST_CHANNELS)
+    .map((group) => ({ group, places: readingPlaces(model.graph, units, group) }))
+    .filter(({ places }) => places.length > 0);
+  const orders = new Map<ChannelGroup, ChannelOrder>();
+  await withGram(options.threads, async (gram) => {
+    for (const together of seenTogether(seen, units.shapes)) {
+      const all = together.flatMap(({ places }) => places);
+      const covariances = await covariancesAt(model, all, units.shapes, gram, options);
+      for (const { group, places } of together) {
+        const fixed = group.units.flatMap((unit, channel) => (group.free.includes(unit) ? [] : [channel]));
+        orders.set(group, selectChannels(group.size, covariances.splice(0, places.length), fixed));
+      }
+    }
+  });
+  return orders;
+}
+
+/** Groups whose places are read in one run over the samples, as far as memory allows. */
+function seenTogether(seen: readonly SeenGroup[], shapes: ReadonlyMap<string, readonly number[]>): SeenGroup[][] {
+  const parts: SeenGroup[][] = [];
+  let room = 0;
+  for (const one of seen) {
+    const squares = one.places.length * one.group.size ** 2 * Float64Array.BYTES_PER_ELEMENT;
+    const values = one.places.map(({ value }) => value);
+    const bytes = squares + FEWEST_TOGETHER * bytesPerSample(values, shapes);
+    if (bytes > room || parts.length === 0) {
+      parts.push([]);
+      room = TOGETHER_BYTES;
+    }
+    parts.at(-1)?.push(one);
+    room -= bytes;
+  }
+  return parts;
 }
 
 /** What the channels are at these places on samples, as covariances weighed by how much the layers make of each. */
@@ -50,27 +86,29 @@ async function covariancesAt(
   gram: Session,
   { samples, indices, threads, seed, signal }: OrderOptions,
 ): Promise<Covariance[]> {
-  const values = places.map(({ value }) => value);
+  const values = [...new Set(places.map(({ value }) => value))];
   const size = Math.min(tappedBatch(values, shapes, samples), indices.length);
   const used = indices.slice(0, Math.max(size, COMPARED_SAMPLES));
-  const sums = places.map(({ positions }) => emptyEquations(1, positions.length, 1));
-  const counts = places.map(() => 0);
-  const random = seededRandom(derivedSeed(seed, 'channels', ...values));
+  const sums = places.map((place) => ({
+    place,
+    equations: emptyEquations(1, place.positions.length, 1),
+    random: seededRandom(derivedSeed(seed, 'channels', place.value)),
+    rows: 0,
+  }));
   await withTaps(model, values, threads, async (session) => {
     for (let start = 0; start + size <= used.length; start += size) {
       signal.throwIfAborted();
       const found = await session.run(await samples.feeds(used.slice(start, start + size)), values);
-      for (const [i, place] of places.entries()) {
-        const x = rowsAt(found.get(place.value), place, random);
-        const rows = x.length / place.positions.length;
-        await addRows(gram, sums[i] ?? emptyEquations(1, 0, 1), { rows, x, y: new Float64Array(rows).fill(1) });
-        counts[i] = (counts[i] ?? 0) + rows;
+      for (const sum of sums) {
+        const x = rowsAt(found.get(sum.place.value), sum.place, sum.random);
+        const rows = x.length / sum.place.positions.length;
+        await addRows(gram, sum.equations, { rows, x, y: new Float64Array(rows).fill(1) });
+        sum.rows += rows;
       }
     }
   });
-  return places.map(({ weights }, i) => {
-    const { g, b, p } = sums[i] ?? emptyEquations(1, 0, 1);
-    const count = counts[i] || 1;
+  return sums.map(({ place: { weights }, equations: { g, b, p }, rows }) => {
+    const count = rows || 1;
     return g.map((sum, at) => {
       const [row, column] = [Math.floor(at / p), at % p];
       const covariance = sum / count - ((b[row] ?? 0) / count) * ((b[column] ?? 0) / count);

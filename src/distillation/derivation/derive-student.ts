@@ -11,10 +11,9 @@ import type { Samples } from '../../datasets/samples.js';
 import type { Model } from '../../onnx/ir/graph.js';
 import { ServiceError } from '../../platform/errors.js';
 import { derivedSeed, seededRandom, shuffled } from '../../platform/random.js';
-import { channelOrder, type OrderOptions } from './channel-order.js';
+import { channelOrders, type OrderOptions } from './channel-order.js';
 import { dropBlocks } from './drop-blocks.js';
 import { type CutNetwork, type CutPlan, fitWidth, type RankedGroup, widthPlan } from './fit-width.js';
-import { withGram } from './normal-equations.js';
 import { solveStudent } from './solve-student.js';
 import { teacherNetwork } from './teacher-network.js';
 
@@ -117,19 +116,16 @@ async function rankedGroups(
   groups: readonly ChannelGroup[],
   options: OrderOptions,
 ): Promise<RankedGroup[]> {
-  const ranked: RankedGroup[] = [];
-  await withGram(options.threads, async (gram) => {
-    for (const group of groups) {
-      const found = await channelOrder(model, units, group, gram, options);
-      const importance = found
-        ? new Map(found.order.map((channel, place) => [group.units[channel] ?? -1, group.size - place]))
-        : weightImportance(model.graph, units, group);
-      // Of what cannot be seen each unit is taken to be worth the same.
-      const even = group.units.map((_, place) => 1 - (place + 1) / group.size);
-      ranked.push({ ...group, importance, unexplained: found?.unexplained ?? even });
-    }
+  const orders = await channelOrders(model, units, groups, options);
+  return groups.map((group) => {
+    const found = orders.get(group);
+    const importance = found
+      ? new Map(found.order.map((channel, place) => [group.units[channel] ?? -1, group.size - place]))
+      : weightImportance(model.graph, units, group);
+    // Of what cannot be seen each unit is taken to be worth the same.
+    const even = group.units.map((_, place) => 1 - (place + 1) / group.size);
+    return { ...group, importance, unexplained: found?.unexplained ?? even };
   });
-  return ranked;
 }
 
 const shapesOf = ({ graph }: Model, shapes: ReadonlyMap<string, readonly number[]>) => {

@@ -9,10 +9,11 @@ import { derivedSeed, seededRandom, shuffled } from '../../platform/random.js';
 import type { Session } from '../../runtime/session.js';
 import { type LayerGoal, layerGoal } from './layer-goal.js';
 import { type LinearLayer, linearLayer } from './linear-layer.js';
+import { ModelFront } from './model-front.js';
 import { addRows, emptyEquations, withGram } from './normal-equations.js';
 import { regressionRows } from './regression-rows.js';
 import { added, type NormalEquations, ridgeRegression, squaredError } from './ridge-regression.js';
-import { tappedBatch, withTaps } from './tapped-model.js';
+import { tappedBatch } from './tapped-model.js';
 import type { TeacherNetwork } from './teacher-network.js';
 
 /** Most inputs of a layer that is solved: their products take 8·P² bytes, 128 MB. */
@@ -62,6 +63,7 @@ export async function solveStudent(
   const uses = new Map<string, number>();
   for (const { inputs } of graph.nodes) for (const input of inputs) uses.set(input, (uses.get(input) ?? 0) + 1);
   const layers: SolvedLayer[] = [];
+  const fronts = frontsOf(model, options);
   await withGram(options.threads, async (gram) => {
     for (let place = 0; place < graph.nodes.length; place++) {
       options.signal.throwIfAborted();
@@ -74,7 +76,7 @@ export async function solveStudent(
       const goal = layerGoal(layer, editor, options.teacher.shapes, (value) => before.has(value));
       const reads = [layer.node.inputs[0] ?? '', ...goal.others];
       if (!reads.some((value) => changed.has(value))) continue;
-      const solution = await solveLayer(model, layer, goal, gram, options);
+      const solution = await solveLayer({ layer, goal, place, fronts }, gram, options);
       layers.push({ name: layer.node.name || (layer.node.outputs[0] ?? ''), kept: solution ? 'solved' : 'sliced' });
       if (solution) putBack(model, place, layer, solution);
     }
@@ -101,17 +103,36 @@ function changedValues({ graph }: Model, teacher: Model): Set<string> {
   return changed;
 }
 
-async function solveLayer(
-  student: Model,
-  layer: LinearLayer,
-  goal: LayerGoal,
-  gram: Session,
-  options: SolveOptions,
-): Promise<Float64Array | null> {
+/** A layer to solve, where it stands among the student's nodes, and the ways to its samples. */
+interface LayerTask {
+  readonly layer: LinearLayer;
+  readonly goal: LayerGoal;
+  readonly place: number;
+  readonly fronts: Fronts;
+}
+
+interface Fronts {
+  readonly student: ModelFront;
+  readonly teacher: ModelFront;
+  readonly batches: readonly (readonly number[])[];
+}
+
+function frontsOf(student: Model, { teacher, samples, indices, threads, signal }: SolveOptions): Fronts {
+  const values = teacher.model.graph.nodes.flatMap(({ outputs }) => outputs);
+  const fits = Math.min(...values.map((value) => tappedBatch([value, value], teacher.shapes, samples)));
+  const size = samples.batch ?? Math.max(1, Math.min(fits, Math.floor(indices.length / HELD_OUT_EVERY)));
+  const batches: (readonly number[])[] = [];
+  for (let start = 0; start + size <= indices.length; start += size) batches.push(indices.slice(start, start + size));
+  const source = { samples, batches, shapes: teacher.shapes, threads, signal };
+  return { student: new ModelFront(student, source), teacher: new ModelFront(teacher.model, source), batches };
+}
+
+async function solveLayer(task: LayerTask, gram: Session, options: SolveOptions): Promise<Float64Array | null> {
+  const { layer } = task;
   const { groups, inputs, outputs, biased, initial } = layer;
   const p = inputs + (biased ? 1 : 0);
   const sets = { fit: emptyEquations(groups, p, outputs), held: emptyEquations(groups, p, outputs) };
-  await gatherEquations(student, layer, goal, gram, options, sets);
+  await gatherEquations(task, gram, options, sets);
   const start = biased ? initial : initial.slice(0, groups * inputs * outputs);
   const errors = RIDGES.map((ridge) => squaredError(sets.held, ridgeRegression(sets.fit, start, ridge)));
   const least = Math.min(...errors);
@@ -125,18 +146,15 @@ async function solveLayer(
 }
 
 async function gatherEquations(
-  student: Model,
-  layer: LinearLayer,
-  goal: LayerGoal,
+  { layer, goal, place, fronts }: LayerTask,
   gram: Session,
   options: SolveOptions,
   sets: { readonly fit: NormalEquations; readonly held: NormalEquations },
 ): Promise<void> {
-  const { teacher, units, removed, samples, indices, threads, seed, signal } = options;
+  const { teacher, units, removed, indices, seed } = options;
+  const { batches } = fronts;
   const x = layer.node.inputs[0] ?? '';
-  const read = [x, goal.value, ...goal.others];
-  const fits = tappedBatch(read, teacher.shapes, samples);
-  const size = samples.batch ?? Math.max(1, Math.min(fits, Math.floor(indices.length / HELD_OUT_EVERY)));
+  const size = batches[0]?.length ?? 1;
   const { groups, p } = sets.fit;
   const wanted = Math.ceil(Math.max(FEWEST_ROWS, ROWS_PER_INPUT * p) / indices.length);
   const most = Math.floor(ROW_BYTES / (groups * p * Float64Array.BYTES_PER_ELEMENT * size));
@@ -146,36 +164,20 @@ async function gatherEquations(
     const all = Array.from({ length: positions }, (_, position) => position);
     return positions <= perSample ? all : shuffled(all, random).slice(0, perSample);
   };
-  await withTaps(student, [x, ...goal.others], threads, (ours) =>
-    withTaps(teacher.model, [goal.value], threads, async (theirs) => {
-      for (let start = 0, number = 0; start + size <= indices.length; start += size, number++) {
-        signal.throwIfAborted();
-        const feeds = await samples.feeds(indices.slice(start, start + size));
-        const own = await fetched(ours, feeds, [x, ...goal.others]);
-        const target = remaining((await fetched(theirs, feeds, [goal.value]))[0] as Tensor, goal.value, units, removed);
-        const found = regressionRows(layer, own[0] as Tensor, [target, ...own.slice(1)], choose);
+  const [made] = layer.node.outputs;
+  const teacherPlace = teacher.model.graph.nodes.findIndex(({ outputs }) => outputs[0] === made);
+  await fronts.student.read(place, [x, ...goal.others], (ours) =>
+    fronts.teacher.read(teacherPlace, [goal.value], async (theirs) => {
+      for (const number of batches.keys()) {
+        const [input, ...others] = await ours(number);
+        const [whole] = await theirs(number);
+        if (!input || !whole) throw new Error(`nothing was read of ${made}`);
+        const target = remaining(whole, goal.value, units, removed);
+        const found = regressionRows(layer, input, [target, ...others], choose);
         await addRows(gram, number % HELD_OUT_EVERY === 1 ? sets.held : sets.fit, found);
       }
     }),
   );
-}
-
-/** Values of a run; an input of the model that is asked for is what was fed. */
-async function fetched(
-  session: Session,
-  feeds: ReadonlyMap<string, Tensor>,
-  names: readonly string[],
-): Promise<Tensor[]> {
-  const needed = new Map([...feeds].filter(([name]) => session.inputs.some((input) => input.name === name)));
-  const found = await session.run(
-    needed,
-    [...new Set(names)].filter((name) => !feeds.has(name)),
-  );
-  return names.map((name) => {
-    const value = found.get(name) ?? feeds.get(name);
-    if (!value) throw new Error(`the model did not give ${name}`);
-    return value;
-  });
 }
 
 /** The channels of a teacher's value that the student still has. */

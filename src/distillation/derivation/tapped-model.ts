@@ -21,12 +21,18 @@ export function tappedBatch(
   shapes: ReadonlyMap<string, readonly number[]>,
   samples: Pick<Samples, 'batch'>,
 ): number {
-  const perSample = values.reduce((sum, value) => {
+  return (
+    samples.batch ??
+    Math.max(1, Math.min(MOST_SAMPLES, Math.floor(TAPPED_BYTES / (1 + bytesPerSample(values, shapes)))))
+  );
+}
+
+/** Bytes that float values of one sample take together, by shapes as recorded on a few. */
+export const bytesPerSample = (values: readonly string[], shapes: ReadonlyMap<string, readonly number[]>): number =>
+  values.reduce((sum, value) => {
     const dims = shapes.get(value) ?? [];
     return sum + (elementCount(dims) / (dims[0] || 1)) * Float32Array.BYTES_PER_ELEMENT;
-  }, 1);
-  return samples.batch ?? Math.max(1, Math.min(MOST_SAMPLES, Math.floor(TAPPED_BYTES / perSample)));
-}
+  }, 0);
 
 /** Opens the part of a model that makes these values of its main graph, its only outputs; the rest is not run, inputs left out. */
 export function withTaps<Result>(
