@@ -33,6 +33,10 @@ export const FromTeacher = z
       .max(MAX_DROPPED_LAYERS)
       .default(0)
       .meta({ description: 'Residual blocks that go, those without which the output changes least.' }),
+    keep: z.array(z.string().min(1).max(512)).max(64).default([]).meta({
+      description:
+        'Layers, by name or glob with *, whose channels all stay, and those of all layers that move with them: of a transformer, one that makes its tokens.',
+    }),
     samples: z.int().min(16).max(100_000).default(1024).meta({
       description: 'Training samples, labels unread, on which the remaining layers are solved by least squares.',
     }),

@@ -25,7 +25,7 @@ const networkOf = (student: Exclude<DistillStep['student'], { from_teacher: unkn
   'model' in student ? `the student ${student.model}` : `a ${student.template} of ${student.widths.join(', ')}`;
 
 /** How a student is cut out of its teacher. */
-function cutOf({ width, target, drop_layers, samples }: FromTeacher): string {
+function cutOf({ width, target, drop_layers, keep, samples }: FromTeacher): string {
   const [wanted] = Object.entries(target ?? {});
   const parts = [
     ...(drop_layers > 0 ? [`drop ${drop_layers} residual block${drop_layers === 1 ? '' : 's'}`] : []),
@@ -34,7 +34,8 @@ function cutOf({ width, target, drop_layers, samples }: FromTeacher): string {
       ? []
       : [`keep as many channels as a ${wanted[0].replace('_', ' ')} of ${wanted[1]} allows`]),
   ];
-  return `${parts.join(' and ')}, and solve the rest by least squares on up to ${samples} training samples`;
+  const whole = keep.length > 0 ? ` but leave ${keep.join(', ')} whole` : '';
+  return `${parts.join(' and ')}${whole}, and solve the rest by least squares on up to ${samples} training samples`;
 }
 
 /** What a step does, in words. */

@@ -9,6 +9,7 @@ import type { DerivationReport, FromTeacher } from '../../contracts/derived-stud
 import type { Estimate } from '../../contracts/estimate.js';
 import type { Samples } from '../../datasets/samples.js';
 import type { Model } from '../../onnx/ir/graph.js';
+import { fitsAny } from '../../onnx/name-patterns.js';
 import { ServiceError } from '../../platform/errors.js';
 import { derivedSeed, seededRandom, shuffled } from '../../platform/random.js';
 import { channelOrders, type OrderOptions } from './channel-order.js';
@@ -47,7 +48,7 @@ const CHOSEN = 0.25;
 /**
  * Cuts a student out of its teacher: residual blocks that matter least, channels that weigh least, and what remains solved layer by
  * layer towards the teacher's own activations. No labels are read and nothing is trained.
- * @throws ServiceError invalid_request when the teacher cannot be cut as far as asked, dataset_too_small, unsupported_opset,
+ * @throws ServiceError invalid_request when the teacher cannot be cut as far as asked, unknown_node, dataset_too_small, unsupported_opset,
  *   model_load_failed, model_run_failed
  */
 export async function deriveStudent(teacherModel: Model, options: DerivationOptions): Promise<DerivedStudent> {
@@ -75,7 +76,7 @@ export async function deriveStudent(teacherModel: Model, options: DerivationOpti
 
   const whole = networkSize(teacher.model.graph, (value) => teacher.shapes.get(value) ?? []);
   const units = channelUnits(reduced.graph, shapesOf(reduced, teacher.shapes));
-  const groups = channelGroups(reduced.graph, units);
+  const groups = withKept(channelGroups(reduced.graph, units), spec.keep);
   const network: CutNetwork = {
     graph: reduced.graph,
     units,
@@ -107,6 +108,17 @@ export async function deriveStudent(teacherModel: Model, options: DerivationOpti
       solved: { samples: indices.length, layers: solved.layers.length - left, left },
     },
   };
+}
+
+/** Groups with a layer that keeps its width keep theirs. */
+function withKept(groups: readonly ChannelGroup[], keep: FromTeacher['keep']): ChannelGroup[] {
+  const patterns = keep.map((pattern, index) => ({ pattern, pointer: `/student/from_teacher/keep/${index}` }));
+  const layers = groups.flatMap((group) => group.layers);
+  const named = fitsAny(patterns, layers, 'node or operator type');
+  return groups.map((group) => {
+    const kept = group.layers.find(named);
+    return kept === undefined ? group : { ...group, free: [], reason: `keep names ${kept}.` };
+  });
 }
 
 /** What each channel is worth: by what it explains of the others, or where that cannot be seen by its weights. */

@@ -172,6 +172,22 @@ describe('a student cut out of its teacher', () => {
     assert.equal(measured.at(-1), ratio, 'the student that was chosen is measured again');
   });
 
+  test('keeps the width of layers that are named, and of those that move with them', async () => {
+    const { report } = await deriveStudent(teacher, options({ width: 0.5, keep: ['out*'] }));
+    assert.deepEqual(
+      report.groups.map(({ kept, reason }) => [kept, reason]),
+      [
+        [8, 'keep names outer.'],
+        [6, null],
+        [3, 'It belongs to an output of the model.'],
+      ],
+    );
+    await assert.rejects(
+      deriveStudent(teacher, options({ width: 0.5, keep: ['outr'] })),
+      refusal('unknown_node', /outr/),
+    );
+  });
+
   test('is refused where the teacher has no more to give', async () => {
     await assert.rejects(
       deriveStudent(teacher, options({ drop_layers: 3 })),
