@@ -149,7 +149,7 @@ const QuantizeFields = z.strictObject({
     .max(86_400)
     .optional()
     .meta({
-      description: `auto: no candidate is begun after this time, the best so far is taken; default ${SEARCH_DEFAULTS.budget_seconds}, at most half of timeout_seconds.`,
+      description: `auto: no candidate is begun after four fifths of this time, the best so far is timed once more in the rest and taken; default ${SEARCH_DEFAULTS.budget_seconds}, at most half of timeout_seconds.`,
     }),
   pin_shapes: z.boolean().optional().meta({
     description:

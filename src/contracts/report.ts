@@ -74,6 +74,9 @@ export const CandidateReport = z.object({
       'Signal to noise of the scored output against the original, in dB; null when they are equal or it was not scored.',
   }),
   speedup: z.number().nullable(),
+  speedup_ci95: Interval.optional().meta({
+    description: 'Of the speed-up; absent where it was not timed, and in plans of before.',
+  }),
 });
 export type CandidateReport = z.infer<typeof CandidateReport>;
 

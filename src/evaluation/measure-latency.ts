@@ -32,7 +32,8 @@ export async function measureLatency<Name extends string>(task: {
   readonly samples: Samples;
   readonly indices: readonly number[];
   readonly latency: JobSpec['evaluate']['latency'];
-  /** Milliseconds for all models together; default as `timeModels`. */
+  /** How many blocks, and milliseconds for all models together; defaults as `timeModels`. */
+  readonly blocks?: number;
   readonly budgetMs?: number;
   readonly seed: number;
   exclusive<T>(timed: () => Promise<T>): Promise<T>;
@@ -56,10 +57,9 @@ export async function measureLatency<Name extends string>(task: {
         }),
       ) as Record<Name, () => Promise<unknown>>;
       const { runs } = latency;
-      const { now, signal, progress, budgetMs } = task;
-      const timed = await task.exclusive(() =>
-        timeModels({ models, runs, now, signal, progress, ...(budgetMs !== undefined && { budgetMs }) }),
-      );
+      const { now, signal, progress, blocks, budgetMs } = task;
+      const limits = { ...(blocks !== undefined && { blocks }), ...(budgetMs !== undefined && { budgetMs }) };
+      const timed = await task.exclusive(() => timeModels({ models, runs, now, signal, progress, ...limits }));
       return { ...timed, batch };
     },
   );

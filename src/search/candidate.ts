@@ -5,7 +5,7 @@ import type { Estimate } from '../evaluation/statistics/confidence.js';
 
 /** A recipe carried out: files on disk, and what each node became. */
 export interface MadeModel {
-  /** Null when they went with an earlier attempt of the same search: the recipe gives them again. */
+  /** Null when they are gone, beaten or with an earlier attempt of the same search: the recipe gives them again. */
   readonly files: EvaluatedModel | null;
   /** Of the ONNX file. */
   readonly sha256: string;

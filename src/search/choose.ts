@@ -1,5 +1,6 @@
 import type { Objective } from '../contracts/quantize-step.js';
 import type { Candidate, MadeModel, Measurements } from './candidate.js';
+import { fasterThan, over, type Timed } from './speed.js';
 
 /** A candidate with everything known of it. */
 export type Measured = Candidate & { readonly made: MadeModel; readonly measured: Measurements };
@@ -19,17 +20,11 @@ export interface Choice {
 const compareQuality = ({ measured: a }: Measured, { measured: b }: Measured): number =>
   a.drop.value - b.drop.value || a.noise - b.noise;
 
-/** What is compared, each negative when `a` is better. */
-const comparisons = (a: Measured, b: Measured): readonly number[] => [
-  a.made.bytes - b.made.bytes,
-  compareQuality(a, b),
-  b.measured.speedup.value - a.measured.speedup.value,
-];
-
-/** Whether `a` is no worse in anything and better in something (Pareto). */
+/** Whether `a` is no larger, no worse and, as far as timing can tell, no slower than `b`, and better in something (Pareto). */
 function dominates(a: Measured, b: Measured): boolean {
-  const found = comparisons(a, b);
-  return found.every((difference) => difference <= 0) && found.some((difference) => difference < 0);
+  const [larger, worse] = [a.made.bytes - b.made.bytes, compareQuality(a, b)];
+  if (larger > 0 || worse > 0 || fasterThan(b, a)) return false;
+  return larger < 0 || worse < 0 || fasterThan(a, b);
 }
 
 /** The candidates that no other one dominates. */
@@ -38,23 +33,31 @@ export const paretoFront = (candidates: readonly Measured[]): Measured[] =>
 
 /** Sizes within this share of each other count as equal, so that a few bytes do not decide against speed. */
 const SAME_SIZE = 0.01;
-/** Speeds within this share too: candidates are timed one after the other, and the machine drifts by more than an interval shows. */
+/** Speeds within this share too: what a smaller or better model may cost. */
 const SAME_SPEED = 0.02;
+
+/** Whether a model is as fast as another as far as timing can tell, or so nearly that size counts for more. */
+export function asFastAs(one: Timed, other: Timed): boolean {
+  const { value, ci95 } = over(one, other);
+  return ci95[1] >= 1 || value >= 1 - SAME_SPEED;
+}
+
+/** Whether more timing would not change that. */
+export const asFastIsDecided = (one: Timed, other: Timed): boolean =>
+  !asFastAs(one, other) || over(one, other).ci95[0] >= 1 - SAME_SPEED;
+
+/** The fastest by what is certain: a wide interval around a large value is noise. */
+export const fastest = (models: readonly Measured[]): Measured | null =>
+  least(models, ({ measured }) => -measured.speedup.ci95[0]);
 
 /** When speed is what counts, this many times the bytes of the smallest are not too many for a better model. */
 const NEARLY_AS_SMALL = 1.2;
 
-/** Among the best for the objective, as far as measuring can tell them apart, the best in the other one. */
+/** Among the best for the objective, as far as measuring can tell them apart, the best in the other one; then the nearest to the original. */
 const BEST: Readonly<Record<Objective, (front: readonly Measured[]) => Measured | null>> = {
   latency(front) {
-    // By what is certain: a wide interval around a large value is noise.
-    const fastest = least(front, ({ measured }) => -measured.speedup.ci95[0]);
-    const {
-      ci95: [low],
-      value,
-    } = fastest?.measured.speedup ?? { ci95: [0, 0], value: 0 };
-    const atLeast = Math.min(low, value * (1 - SAME_SPEED));
-    const fast = front.filter(({ measured }) => measured.speedup.value >= atLeast);
+    const best = fastest(front);
+    const fast = front.filter((one) => best !== null && asFastAs(one, best));
     const smallest = least(fast, ({ made }) => made.bytes);
     const atMost = (smallest?.made.bytes ?? 0) * NEARLY_AS_SMALL;
     return fast.filter(({ made }) => made.bytes <= atMost).toSorted(compareQuality)[0] ?? null;
@@ -62,10 +65,7 @@ const BEST: Readonly<Record<Objective, (front: readonly Measured[]) => Measured 
   size(front) {
     const smallest = least(front, ({ made }) => made.bytes);
     const atMost = (smallest?.made.bytes ?? 0) * (1 + SAME_SIZE);
-    return least(
-      front.filter(({ made }) => made.bytes <= atMost),
-      ({ measured }) => -measured.speedup.value,
-    );
+    return fastest(front.filter(({ made }) => made.bytes <= atMost));
   },
 };
 
@@ -86,7 +86,7 @@ export function choose(candidates: readonly Candidate[], objective: Objective): 
   const beaten = eligible.filter((one) => !front.includes(one));
   const dominatedBy = new Map(
     beaten.flatMap((one) => {
-      const better = front.find((other) => dominates(other, one));
+      const better = [...front, ...beaten].find((other) => dominates(other, one));
       return better ? [[one, better] as const] : [];
     }),
   );

@@ -1,6 +1,8 @@
 import type { Requirements } from '../contracts/job-spec.js';
 import type { Report } from '../contracts/report.js';
+import type { Estimate } from '../evaluation/statistics/confidence.js';
 import type { Measurements } from './candidate.js';
+import { AS_FAST, speedWords, standing } from './speed.js';
 
 /** A drop of the metric that nobody allowed may not be significant beyond this. */
 const USUAL_MAX_DROP = 0.01;
@@ -9,9 +11,6 @@ const USUAL_MAX_DROP = 0.01;
 export function maxDrop(require: Requirements | undefined): number {
   return require?.max_metric_drop ?? (require?.min_metric === undefined ? USUAL_MAX_DROP : Number.POSITIVE_INFINITY);
 }
-
-/** A candidate that is smaller and as fast as the original comes out slightly below it half of the time. */
-const AS_FAST = 0.99;
 
 /** Whether a job says itself how fast the result must be. */
 export const boundsSpeed = (require: Requirements | undefined): boolean =>
@@ -30,8 +29,33 @@ export interface Judgement {
   readonly satisfiesRequirements: boolean;
 }
 
+/** Whether more timing might change what is thought of a candidate's speed. */
+export const speedUndecided = (measured: Measurements, require: Requirements | undefined): boolean =>
+  boundsSpeed(require)
+    ? measured.requirements.some(({ reason }) => reason === 'timing_noise')
+    : standing(measured.speedup) === 'undecided';
+
+/**
+ * Least speed-up of a candidate whose interval holds 1 and more than a percent below it. While searching that is noise, unless it looks slow;
+ * when the choice is confirmed, the nearer of the two ends counts.
+ */
+const LEAST_UNDECIDED = { searching: 0.98, confirming: (1 + AS_FAST) / 2 } as const;
+type Phase = keyof typeof LEAST_UNDECIDED;
+
+/** Why a speed that nobody required is too low, in words. */
+function tooSlow(speedup: Estimate, phase: Phase): string | null {
+  const found = standing(speedup);
+  if (found === 'slower') return `slower than the original: ${speedWords(speedup)}`;
+  const looksSlow = found === 'undecided' && speedup.value < LEAST_UNDECIDED[phase];
+  return looksSlow ? `not shown to be as fast as the original: ${speedWords(speedup)}` : null;
+}
+
 /** Why a candidate cannot be chosen, in words; null when it can. */
-export function judge(measured: Measurements, require: Requirements | undefined): Judgement {
+export function judge(
+  measured: Measurements,
+  require: Requirements | undefined,
+  phase: Phase = 'searching',
+): Judgement {
   const { drop, speedup, metricName } = measured;
   const missed = measured.requirements.filter(({ verdict }) => verdict === 'not_met');
   const reasons = missed.map(
@@ -42,15 +66,14 @@ export function judge(measured: Measurements, require: Requirements | undefined)
     const [low, high] = drop.ci95.map((bound) => bound.toPrecision(2));
     reasons.push(`loses ${drop.value.toPrecision(2)} of ${metricName} (95 % interval ${low} to ${high})`);
   }
-  if (!boundsSpeed(require) && (speedup.ci95[1] < 1 || speedup.value < AS_FAST)) {
-    reasons.push(`slower than the original: ${speedup.value.toFixed(2)}x`);
-  }
+  const slow = boundsSpeed(require) ? null : tooSlow(speedup, phase);
+  if (slow !== null) reasons.push(slow);
   return { refused: reasons.length === 0 ? null : reasons.join('; '), satisfiesRequirements };
 }
 
 /**
- * Why an evaluation speaks against what a search chose on other samples: it is certainly slower, or loses too much. Null when it does not, and
- * when requirements are there to decide.
+ * Why an evaluation speaks against what a search chose on other samples: it is certainly slower, by more than sessions of one file differ,
+ * or loses too much. Null when it does not, and when requirements are there to decide.
  */
 export function disproof(
   { speedup, metric_drop, original }: Pick<Report, 'speedup' | 'metric_drop' | 'original'>,
@@ -60,5 +83,7 @@ export function disproof(
   if (losesTooMuch({ drop: metric_drop }, require)) {
     return `loses ${metric_drop.value.toPrecision(2)} of ${original.metric.name} on the evaluation samples`;
   }
-  return speedup.ci95[1] < AS_FAST ? `is slower than the original: ${speedup.value.toFixed(2)}x` : null;
+  return standing(speedup) === 'slower' && speedup.value < AS_FAST
+    ? `is slower than the original: ${speedWords(speedup)}`
+    : null;
 }

@@ -4,20 +4,20 @@ import type { JobSpec, Requirements } from '../contracts/job-spec.js';
 import type { Recipe } from '../contracts/search-plan.js';
 import type { Samples } from '../datasets/samples.js';
 import { type EvaluatedModel, totalBytes } from '../evaluation/evaluated-model.js';
+import { overRounds } from '../evaluation/latency/combine.js';
 import { medianLatency, speedup } from '../evaluation/latency/speedup.js';
 import { measureLatency } from '../evaluation/measure-latency.js';
 import { type MeasuredMetric, measureMetric } from '../evaluation/measure-metric.js';
 import { RememberedAnswers } from '../evaluation/remembered-answers.js';
 import { decideRequirements } from '../evaluation/requirements.js';
+import type { Estimate } from '../evaluation/statistics/confidence.js';
 import type { Model } from '../onnx/ir/graph.js';
 import type { MadeModel, Measurements } from './candidate.js';
 import { carryOut, inBatches, type RecipeOptions } from './carry-out.js';
-import type { Workshop } from './search.js';
+import type { Quality, Scored, Timing, Workshop } from './workshop.js';
 
-/** Timed runs of a candidate: 40 blocks of three tell a few percent apart; the winner is timed again, longer. */
-const SEARCH_RUNS = 120;
-/** Milliseconds that timing a candidate and the original may take; slow models get fewer runs, which are less noisy. */
-const SEARCH_TIMING_MS = 5_000;
+/** A round of timing, for all models of it together: small, since most candidates are far from the original's speed; more follow where not. */
+const ROUND = { blocks: 20, runsPerBlock: 5, milliseconds: 2_500 } as const;
 
 export interface WorkshopOptions extends Omit<RecipeOptions, 'progress' | 'samples'> {
   readonly original: EvaluatedModel;
@@ -70,7 +70,7 @@ export class MeasuringWorkshop implements Workshop<FolderModel> {
     return { files, sha256: files.sha256, bytes: totalBytes(files), nodes, samples: taken };
   }
 
-  async score(made: FolderModel): Promise<Pick<Measurements, 'metricName' | 'metric' | 'drop' | 'noise'>> {
+  async score(made: FolderModel): Promise<Quality> {
     const { original, selection, synthetic, evaluate, threads, signal } = this.options;
     const measured = await measureMetric({
       ...{
@@ -91,24 +91,45 @@ export class MeasuringWorkshop implements Workshop<FolderModel> {
     return { metricName: metric.name, metric: result.value, drop, noise };
   }
 
-  async time(made: FolderModel, quality: Awaited<ReturnType<this['score']>>): Promise<Measurements> {
-    const { original, selection, synthetic, evaluate, require, seed, signal, exclusive, now } = this.options;
+  timing(models: readonly Scored<FolderModel>[]): Timing {
+    const { original, samples, selection, evaluate, seed, signal, exclusive, now } = this.options;
+    const entries = [['original', original], ...models.map(({ made }, index) => [String(index), made.files])] as const;
+    const found = models.map(() => ({ speedups: [] as Estimate[], latencies: [] as Estimate[] }));
+    let count = 0;
+    return {
+      round: async () => {
+        // Sessions of one file differ by about a percent, by where their memory lies: each round opens its own, in another order.
+        const opened = count++ % 2 === 0 ? entries : entries.toReversed();
+        const { times } = await measureLatency({
+          models: Object.fromEntries(opened) as Record<string, EvaluatedModel>,
+          ...{ samples, indices: selection, seed, signal, exclusive, now },
+          latency: { ...evaluate.latency, runs: ROUND.blocks * ROUND.runsPerBlock },
+          ...{ blocks: ROUND.blocks, budgetMs: ROUND.milliseconds, progress: () => {} },
+        });
+        for (const [index, { speedups, latencies }] of found.entries()) {
+          const [baseline, own] = [times.original, times[index]];
+          if (!baseline || !own) throw new Error('every model was timed');
+          speedups.push(speedup(baseline, own, seed));
+          latencies.push(medianLatency(own, seed));
+        }
+        return models.map((model, index) => {
+          const { speedups = [], latencies = [] } = found[index] ?? {};
+          return this.#measurements(model, overRounds(speedups), overRounds(latencies));
+        });
+      },
+    };
+  }
+
+  #measurements({ made, quality }: Scored<FolderModel>, gain: Estimate, latency: Estimate): Measurements {
+    const { original, synthetic, require } = this.options;
     const measured = this.#quality.get(made);
     if (!measured) throw new Error('a candidate is scored before it is timed');
-    const { times } = await measureLatency({
-      models: { original, result: made.files },
-      ...{ samples: made.samples, indices: selection, seed, signal, exclusive, now },
-      latency: { ...evaluate.latency, runs: Math.min(evaluate.latency.runs, SEARCH_RUNS) },
-      budgetMs: SEARCH_TIMING_MS,
-      progress: () => {},
-    });
-    const gain = speedup(times.original, times.result, seed);
     const requirements = decideRequirements(require, {
       metricDrop: synthetic ? null : measured.drop,
       metric: synthetic ? null : measured.result,
       higherIsBetter: measured.metric.higherIsBetter,
       speedup: gain,
-      latency: medianLatency(times.result, seed),
+      latency,
       bytes: made.bytes,
       sizeRatio: made.bytes / totalBytes(original),
     });

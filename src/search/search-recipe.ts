@@ -4,13 +4,15 @@ import type { Recipe } from '../contracts/search-plan.js';
 import type { EvaluatedModel } from '../evaluation/evaluated-model.js';
 import { ServiceError } from '../platform/errors.js';
 import { inBatches } from './carry-out.js';
-import { choose, isMeasured, paretoFront } from './choose.js';
+import { isMeasured, paretoFront } from './choose.js';
+import { confirmChoice } from './confirm-choice.js';
 import { ladder } from './ladder.js';
 import { MeasuringWorkshop, type WorkshopOptions } from './measuring-workshop.js';
 import { pinnedModel } from './pinned-model.js';
 import { LAST_RESORT, nameOf, reportCandidates } from './report-candidates.js';
 import { Search } from './search.js';
 import { type MemoryStore, searchMemory } from './search-memory.js';
+import { speedWords } from './speed.js';
 
 /** Share of the job's time that a search may take: making the winner again and judging it need the rest. */
 const MAX_SHARE_OF_TIMEOUT = 0.5;
@@ -71,16 +73,24 @@ export async function searchRecipe(options: RecipeSearchOptions): Promise<FoundR
     signal,
     progress: (fraction) => options.progress(fraction),
   });
-  const candidates = await search.run();
-  const choice = choose(candidates, step.objective ?? SEARCH_DEFAULTS.objective);
+  const found = await search.run();
+  const {
+    candidates,
+    choice,
+    notes: confirmation,
+  } = await confirmChoice(found, {
+    ...{ require, workshop, signal, secondsLeft: () => search.secondsLeft() },
+    objective: step.objective ?? SEARCH_DEFAULTS.objective,
+  });
   const { chosen, front } = choice;
   const notes = [
     ...pinning.notes,
     ...(search.recalled > 0
       ? [`The search went on from ${search.recalled} candidates that an interrupted attempt had measured.`]
       : []),
+    ...confirmation,
     chosen
-      ? `Of ${candidates.length} candidates, ${nameOf(chosen.recipe)} was chosen: ${chosen.measured.speedup.value.toFixed(2)}x on the selection samples.`
+      ? `Of ${candidates.length} candidates, ${nameOf(chosen.recipe)} was chosen: ${speedWords(chosen.measured.speedup)} on the selection samples.`
       : `None of ${candidates.length} candidates is good enough: the original is the result, unchanged, as the last resort.`,
   ];
   const others: EvaluatedModel[] = [];

@@ -4,25 +4,18 @@ import type { Recipe } from '../contracts/search-plan.js';
 import { ServiceError } from '../platform/errors.js';
 import type { Candidate, MadeModel, Measurements, Rung } from './candidate.js';
 import { isMeasured, paretoFront } from './choose.js';
-import { boundsSpeed, judge, losesTooMuch } from './judge.js';
+import { boundsSpeed, judge, losesTooMuch, speedUndecided } from './judge.js';
 import { nameOf } from './report-candidates.js';
 import type { SearchMemory } from './search-memory.js';
+import { timeUntilDecided } from './time-until-decided.js';
+import type { Quality, Workshop } from './workshop.js';
 
-type Quality = Pick<Measurements, 'metricName' | 'metric' | 'drop' | 'noise'>;
-
-/** All that a search does to the world: it makes models and measures them. */
-export interface Workshop<Made extends MadeModel = MadeModel> {
-  /** @throws ServiceError when the recipe cannot be carried out */
-  make(recipe: Recipe): Promise<Made>;
-  /** The metric on the selection samples. @throws ServiceError */
-  score(made: Made): Promise<Quality>;
-  /** Latency beside the original, and with it everything that requirements ask. @throws ServiceError */
-  time(made: Made, quality: Quality): Promise<Measurements>;
-  /** The model's files are needed no more. */
-  discard(made: Made): Promise<void>;
-  /** Since the search began. */
-  elapsedSeconds(): number;
-}
+/** Share of the budget that is kept for confirming the choice. */
+const CONFIRMATION = 0.2;
+/** Rounds of timing a candidate: after the most, its interval is a quarter of the first one's. */
+const ROUNDS = { least: 1, most: 16 } as const;
+/** Share of the budget that timing one candidate may take where its speed is hard to tell from the original's. */
+const TIMING = 0.05;
 
 export interface SearchOptions {
   readonly rungs: readonly Rung[];
@@ -101,9 +94,14 @@ export class Search {
     return this.#earlierSeconds + this.options.workshop.elapsedSeconds();
   }
 
+  /** Of the budget. */
+  secondsLeft(): number {
+    return this.options.budgetSeconds - this.#elapsedSeconds();
+  }
+
   /** Whether one more candidate fits the budget, if it takes `effort` times as long as the longest plain one yet. */
   #affordable(effort = 1): boolean {
-    return this.#elapsedSeconds() + this.#longestSeconds * effort <= this.options.budgetSeconds;
+    return this.#longestSeconds * effort <= this.secondsLeft() - CONFIRMATION * this.options.budgetSeconds;
   }
 
   /** Why a rung that can only win a metric back need not be tried; null when it may be worth it. */
@@ -140,11 +138,22 @@ export class Search {
     const twin = this.#twin(made);
     const measured =
       twin === undefined
-        ? await this.#attempt(recipe, async () => workshop.time(made, await workshop.score(made)))
+        ? await this.#attempt(recipe, async () => this.#time(made, await workshop.score(made)))
         : this.#refuse(recipe, `the same model as ${twin}`);
     if (!measured) return workshop.discard(made);
     await this.#keep(recipe, made, measured);
     if (losesTooMuch(measured, require)) await this.#putBack(recipe, made, measured);
+  }
+
+  /** Times a candidate beside the original: a noisy number alone is neither a gain nor a reason to refuse. */
+  async #time(made: MadeModel, quality: Quality): Promise<Measurements> {
+    const { workshop, require, signal, budgetSeconds } = this.options;
+    const [found] = await timeUntilDecided(workshop.timing([{ made, quality }]), {
+      ...{ ...ROUNDS, seconds: budgetSeconds * TIMING, signal, elapsedSeconds: () => workshop.elapsedSeconds() },
+      decided: ([own]) => !own || losesTooMuch(own, require) || !speedUndecided(own, require),
+    });
+    if (!found) throw new Error('one model was timed');
+    return found;
   }
 
   #twin({ sha256 }: MadeModel): string | undefined {
@@ -165,7 +174,11 @@ export class Search {
       ...paretoFront(measured),
       ...paretoFront(measured.filter(({ refused }) => refused === null)),
     ]);
-    for (const one of measured) if (!possible.has(one)) await this.options.workshop.discard(one.made);
+    for (const [index, one] of this.#candidates.entries()) {
+      if (!isMeasured(one) || one.made.files === null || possible.has(one)) continue;
+      await this.options.workshop.discard(one.made);
+      this.#candidates[index] = { ...one, made: { ...one.made, files: null } };
+    }
   }
 
   /** Puts the worst nodes back to float, twice as many each round, until the metric holds or nothing is left in integer. */
@@ -184,7 +197,7 @@ export class Search {
       if (!better) return;
       const quality = await this.#attempt(next, () => workshop.score(better));
       const holds = quality && !losesTooMuch(quality, require);
-      const measured = holds ? await this.#attempt(next, () => workshop.time(better, quality)) : null;
+      const measured = holds ? await this.#attempt(next, () => this.#time(better, quality)) : null;
       if (measured) {
         return this.#keep(next, better, measured);
       }

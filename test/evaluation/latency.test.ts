@@ -1,31 +1,28 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BlockTimes } from '../../src/evaluation/latency/block-times.js';
+import { overRounds, speedupOver } from '../../src/evaluation/latency/combine.js';
 import { latencyOf, medianLatency, speedup } from '../../src/evaluation/latency/speedup.js';
 import { MIN_BLOCKS, timeModels } from '../../src/evaluation/latency/time-models.js';
+import type { Estimate } from '../../src/evaluation/statistics/confidence.js';
 import { seededRandom } from '../../src/platform/random.js';
+import { type Noise, NoisyMachine } from './noisy-machine.js';
 
-/** A machine whose clock only models move: each run takes its model's time, times a drift that all share, plus a neighbour's delays. */
-function machine<Name extends string>(
-  milliseconds: Readonly<Record<Name, number>>,
-  noise?: { seed: number; drift: number; delay: number },
-) {
-  let clock = 1000;
-  let run = 0;
-  const random = seededRandom(noise?.seed ?? 0);
+/** Models on one machine, and the order in which they ran. */
+function machine<Name extends string>(milliseconds: Readonly<Record<Name, number>>, noise?: Noise) {
+  const one = new NoisyMachine(noise);
   const log: Name[] = [];
-  const entries = (Object.keys(milliseconds) as Name[]).map((name) => [
-    name,
-    async () => {
+  const entries = (Object.keys(milliseconds) as Name[]).map((name) => {
+    const run = one.open(milliseconds[name]);
+    const logged = () => {
       log.push(name);
-      run++;
-      const drift = 1 + (noise?.drift ?? 0) * (1 + Math.sin(run / 97));
-      const delay = noise && random() < 0.3 ? random() * noise.delay : 0;
-      clock += milliseconds[name] * drift * (1 + 0.02 * random() * (noise ? 1 : 0)) + delay;
-    },
-  ]);
-  return { models: Object.fromEntries(entries) as Record<Name, () => Promise<void>>, now: () => clock, log };
+      return run();
+    };
+    return [name, logged] as const;
+  });
+  return { models: Object.fromEntries(entries) as Record<Name, () => Promise<void>>, now: one.now, log };
 }
+const width = ({ ci95: [low, high] }: Estimate): number => high - low;
 const QUIET = { signal: new AbortController().signal, progress: () => {} };
 
 describe('timeModels', () => {
@@ -117,5 +114,64 @@ describe('speedup', () => {
     const median = medianLatency(times.result, 5);
     assert.equal(median.value, latencyOf(times.result).p50);
     assert.ok(median.ci95[0] <= median.value && median.value <= median.ci95[1]);
+  });
+});
+
+describe('speedupOver', () => {
+  it('compares two programs that were timed apart, and its interval covers their ratio', async () => {
+    const REPETITIONS = 60;
+    let covered = 0;
+    for (let seed = 0; seed < REPETITIONS; seed++) {
+      const gain = async (milliseconds: number, seed: number) => {
+        const { models, now } = machine({ original: 3, result: milliseconds }, { seed, drift: 0.1, delay: 5 });
+        const { times } = await timeModels({ models, now, runs: 200, ...QUIET });
+        return speedup(times.original, times.result, seed);
+      };
+      const { value, ci95 } = speedupOver(await gain(2, seed), await gain(2.5, seed + REPETITIONS));
+      assert.ok(Math.abs(value - 1.25) < 0.1, `${value}`);
+      if (ci95[0] <= 1.25 && 1.25 <= ci95[1]) covered++;
+    }
+    assert.ok(covered / REPETITIONS >= 0.9, `covers in ${covered} of ${REPETITIONS}`);
+  });
+
+  it('is the ratio, and the other way round its inverse', () => {
+    const [a, b] = [
+      { value: 2, ci95: [1.8, 2.1] as [number, number] },
+      { value: 1.5, ci95: [1.5, 1.5] as [number, number] },
+    ];
+    const there = speedupOver(a, b);
+    const back = speedupOver(b, a);
+    assert.ok(Math.abs(there.value - 4 / 3) < 1e-12);
+    assert.ok(Math.abs(there.ci95[0] - 1.8 / 1.5) < 1e-12, 'what has no width adds none');
+    assert.ok(Math.abs(there.ci95[1] * back.ci95[0] - 1) < 1e-12);
+  });
+});
+
+describe('overRounds', () => {
+  it('covers the ratio, in an interval that rounds make narrower, also where the machine changes its speed', async () => {
+    const REPETITIONS = 40;
+    let covered = 0;
+    let [first, all] = [0, 0];
+    for (let seed = 0; seed < REPETITIONS; seed++) {
+      const rounds: Estimate[] = [];
+      for (const speed of [1, 3, 0.7, 1.4]) {
+        const noise = { seed: seed + speed, drift: 0.1, delay: 5 };
+        const { models, now } = machine({ original: 3 / speed, result: 2 / speed }, noise);
+        const { times } = await timeModels({ models, now, runs: 100, blocks: 20, ...QUIET });
+        rounds.push(speedup(times.original, times.result, seed));
+      }
+      const { value, ci95 } = overRounds(rounds);
+      assert.ok(Math.abs(value - 1.5) < 0.05, `${value}`);
+      if (ci95[0] <= 1.5 && 1.5 <= ci95[1]) covered++;
+      first += width(rounds[0] as Estimate) / REPETITIONS;
+      all += width({ value, ci95 }) / REPETITIONS;
+    }
+    assert.ok(covered / REPETITIONS >= 0.9, `covers in ${covered} of ${REPETITIONS}`);
+    assert.ok(all < 0.7 * first, `${all} of ${first}`);
+  });
+
+  it('leaves one round as it is', () => {
+    const [{ value, ci95 }, one] = [overRounds([{ value: 2, ci95: [1.5, 3] }]), [2, 1.5, 3]];
+    for (const [i, found] of [value, ...ci95].entries()) assert.ok(Math.abs(found - (one[i] as number)) < 1e-12);
   });
 });

@@ -13,7 +13,7 @@ const unmet = (name: string, bound: number, value: number) => ({
 describe('judge', () => {
   const CASES = [
     { is: 'faster and as good', speed: 1.2, drop: 0, refused: null },
-    { is: 'slower', speed: 0.81, drop: 0, refused: /^slower than the original: 0\.81x$/ },
+    { is: 'slower', speed: 0.81, drop: 0, refused: /^slower than the original: 0\.81x, 95 % interval 0\.79 to 0\.83$/ },
     { is: 'as fast as the original', speed: 0.995, drop: 0, refused: null },
     { is: 'certainly worse', speed: 2, drop: 0.05, refused: /^loses 0\.050 of top1/ },
     { is: 'worse by chance', speed: 2, drop: 0.05, dropError: 0.06, refused: null },
@@ -80,9 +80,14 @@ describe('choose', () => {
 
   test('the front holds what nothing beats in everything, and names who beats the others', () => {
     const choice = choose(all, 'latency');
-    assert.deepEqual(choice.front, [fast, small, both]);
+    assert.deepEqual(choice.front, [small, both]);
     const rows = Object.fromEntries(reportCandidates(all, choice).map((row) => [row.variant, row]));
-    assert.match(rows.beaten?.refused ?? '', /no smaller, better or faster than int8_static \(fast\)/);
+    assert.match(rows.beaten?.refused ?? '', /no smaller or better than int8_static \(small\), and slower/);
+    assert.match(
+      rows.fast?.refused ?? '',
+      /as fast as int8_static \(fast and smaller\) within noise \(1\.01x, 95 % interval 0\.99 to 1\.02\), no smaller/,
+    );
+    assert.deepEqual(rows.fast?.speedup_ci95, [1.98, 2.02]);
     assert.match(rows.slow?.refused ?? '', /slower/);
     assert.deepEqual(
       Object.values(rows)

@@ -4,6 +4,9 @@ import type { NodeReport } from '../../src/contracts/report.js';
 import type { Recipe } from '../../src/contracts/search-plan.js';
 import type { Candidate, MadeModel, Measurements } from '../../src/search/candidate.js';
 import { judge } from '../../src/search/judge.js';
+import type { SearchMemory } from '../../src/search/search-memory.js';
+
+export const NO_MEMORY: SearchMemory = { load: async () => null, save: async () => {} };
 
 export const recipe = (
   variant: string,

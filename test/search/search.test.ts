@@ -6,9 +6,10 @@ import type { Recipe } from '../../src/contracts/search-plan.js';
 import { ServiceError } from '../../src/platform/errors.js';
 import type { MadeModel, Measurements } from '../../src/search/candidate.js';
 import { ladder } from '../../src/search/ladder.js';
-import { Search, type SearchOptions, type Workshop } from '../../src/search/search.js';
-import { type MemoryStore, type SearchMemory, searchMemory } from '../../src/search/search-memory.js';
-import { madeModel, measurements, recipe } from './fixtures.js';
+import { Search, type SearchOptions } from '../../src/search/search.js';
+import { type MemoryStore, searchMemory } from '../../src/search/search-memory.js';
+import type { Workshop } from '../../src/search/workshop.js';
+import { madeModel, measurements, NO_MEMORY, recipe } from './fixtures.js';
 
 const integerNode = (name: string, sqnr_db: number | null): NodeReport => ({
   ...{ name, op_type: 'Conv', integer: true, sqnr_db, exact_everywhere: true },
@@ -35,13 +36,11 @@ function workshop(
       return made;
     },
     score: async (made) => of(made),
-    time: async (made) => of(made),
+    timing: (models) => ({ round: async () => models.map(({ made }) => of(made)) }),
     discard: async (made) => void discarded.push(made.sha256),
     elapsedSeconds: () => elapsed,
   };
 }
-
-const NO_MEMORY: SearchMemory = { load: async () => null, save: async () => {} };
 
 const search = (recipes: readonly Recipe[], shop: Workshop, options: Partial<SearchOptions> = {}) =>
   new Search({
@@ -231,7 +230,7 @@ describe('a search whose process was killed', () => {
   };
   const memory = searchMemory(store, 'this search');
   const dying = () => {
-    const shop = workshop(({ variant }) => measurements(variant === 'a' ? 1.1 : 1.3, 0), { seconds: 30 });
+    const shop = workshop(({ variant }) => measurements(variant === 'a' ? 1.1 : 1.3, 0), { seconds: 20 });
     const { make } = shop;
     return {
       ...shop,
@@ -241,7 +240,7 @@ describe('a search whose process was killed', () => {
 
   test('goes on with what it had measured, and its time counts', async () => {
     await assert.rejects(search(recipes, dying(), { memory }), TypeError);
-    const shop = workshop(() => measurements(1.2, 0), { seconds: 30 });
+    const shop = workshop(() => measurements(1.2, 0), { seconds: 20 });
     const found = await search(recipes, shop, { memory });
     assert.deepEqual(shop.made, ['c']);
     assert.deepEqual(
@@ -249,10 +248,10 @@ describe('a search whose process was killed', () => {
       [1.1, 1.3, 1.2],
     );
     assert.equal(found[1]?.made?.files, null, 'its files went with the process');
-    const late = workshop(() => measurements(1.2, 0), { seconds: 30 });
+    const late = workshop(() => measurements(1.2, 0), { seconds: 20 });
     await assert.rejects(search(recipes, dying(), { memory: searchMemory(store, 'late') }), TypeError);
-    const [, , last] = await search(recipes, late, { memory: searchMemory(store, 'late'), budgetSeconds: 80 });
-    assert.match(last?.refused ?? '', /the budget of 80 s is used up/);
+    const [, , last] = await search(recipes, late, { memory: searchMemory(store, 'late'), budgetSeconds: 70 });
+    assert.match(last?.refused ?? '', /the budget of 70 s is used up/);
   });
 
   test('does not take what another search left, nor what is not its own', async () => {

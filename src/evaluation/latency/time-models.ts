@@ -24,12 +24,14 @@ export interface TimedModels<Name extends string> {
  * that brings the model's weights back into the caches.
  * @param task.models one run of each, by name.
  * @param task.runs timed runs wanted of each model.
+ * @param task.blocks how many blocks, where more rounds may follow; else at least MIN_BLOCKS.
  * @param task.now a monotonic clock in milliseconds.
  * @param task.budgetMs milliseconds that all models together may take, one run of each block apart.
  */
 export async function timeModels<Name extends string>(task: {
   readonly models: Readonly<Record<Name, () => Promise<unknown>>>;
   readonly runs: number;
+  readonly blocks?: number;
   readonly budgetMs?: number;
   now(): number;
   readonly signal: AbortSignal;
@@ -50,7 +52,7 @@ export async function timeModels<Name extends string>(task: {
     usual.set(name, Math.min(...warmUp));
   }
 
-  const blocks = Math.min(MAX_BLOCKS, Math.max(MIN_BLOCKS, Math.floor(task.runs / RUNS_PER_BLOCK)));
+  const blocks = task.blocks ?? Math.min(MAX_BLOCKS, Math.max(MIN_BLOCKS, Math.floor(task.runs / RUNS_PER_BLOCK)));
   const round = [...usual.values()].reduce((sum, time) => sum + time, 0);
   const affordable = Math.floor((task.budgetMs ?? TIMING_BUDGET_MS) / (round * blocks));
   const perBlock = Math.max(1, Math.min(Math.ceil(task.runs / blocks), affordable));
