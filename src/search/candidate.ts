@@ -32,8 +32,8 @@ export interface Rung {
   readonly recipe: Recipe;
   /** The recipe whose metric this one might win back; it can be neither faster nor smaller. Null when it may be better in anything. */
   readonly repairs: Recipe | null;
-  /** How many times longer it takes than a plain one; 1 when absent. */
-  readonly effort?: number;
+  /** How many times longer it takes than a plain one. */
+  readonly effort: number;
 }
 
 /** One rung of the ladder as it was found. */

@@ -67,7 +67,7 @@ export class Search {
       }
       await this.#try(rung.recipe);
       const seconds = this.#elapsedSeconds();
-      this.#longestSeconds = Math.max(this.#longestSeconds, (seconds - started) / (rung.effort ?? 1));
+      this.#longestSeconds = Math.max(this.#longestSeconds, (seconds - started) / rung.effort);
       await memory.save({ rungs: index + 1, seconds, longest: this.#longestSeconds, candidates: this.#candidates });
     }
     progress(1);

@@ -59,6 +59,17 @@ describe('timeModels', () => {
     assert.ok(times.a.blockCount >= MIN_BLOCKS);
   });
 
+  it('ends a round at its budget, but not before a few blocks', async () => {
+    const { models, now } = machine({ a: 100, b: 300 });
+    const round = { models, runs: 100, blocks: 20, budgetMs: 5_000, now, ...QUIET };
+    assert.equal((await timeModels(round)).times.a.blockCount, 13);
+    assert.equal((await timeModels({ ...round, budgetMs: 100 })).times.a.blockCount, 8);
+    assert.equal(
+      (await timeModels({ models, runs: 100, budgetMs: 100, now, ...QUIET })).times.a.blockCount,
+      MIN_BLOCKS,
+    );
+  });
+
   it('reports progress and stops when told', async () => {
     const { models, now, log } = machine({ a: 1 });
     const stop = new AbortController();

@@ -2,7 +2,7 @@ import type { Requirements } from '../../src/contracts/job-spec.js';
 import { QuantizeStep } from '../../src/contracts/quantize-step.js';
 import type { NodeReport } from '../../src/contracts/report.js';
 import type { Recipe } from '../../src/contracts/search-plan.js';
-import type { Candidate, MadeModel, Measurements } from '../../src/search/candidate.js';
+import type { Candidate, MadeModel, Measurements, Rung } from '../../src/search/candidate.js';
 import { judge } from '../../src/search/judge.js';
 import type { SearchMemory } from '../../src/search/search-memory.js';
 
@@ -17,6 +17,9 @@ export const recipe = (
   pin_shapes: false,
   float_nodes: [],
 });
+
+/** A recipe to try for its own sake. */
+export const plain = (one: Recipe): Rung => ({ recipe: one, repairs: null, effort: 1 });
 
 export const madeModel = (sha256: string, bytes: number, nodes: readonly NodeReport[] = []): MadeModel => ({
   files: { path: sha256, bytes, sha256, external: [] },

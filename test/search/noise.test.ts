@@ -8,7 +8,7 @@ import { confirmChoice } from '../../src/search/confirm-choice.js';
 import { Search } from '../../src/search/search.js';
 import type { Workshop } from '../../src/search/workshop.js';
 import { NoisyMachine } from '../evaluation/noisy-machine.js';
-import { madeModel, measurements, NO_MEMORY, recipe } from './fixtures.js';
+import { madeModel, measurements, NO_MEMORY, plain, recipe } from './fixtures.js';
 
 /** What a candidate truly is. */
 interface Truth {
@@ -53,7 +53,7 @@ function workshop(truths: Readonly<Record<string, Truth>>, machine: NoisyMachine
 
 async function chosenAmong(truths: Readonly<Record<string, Truth>>, seed: number): Promise<string | null> {
   const shop = workshop(truths, new NoisyMachine({ seed, drift: 0.2, delay: 1, luck: 0.004 }), seed);
-  const rungs = Object.keys(truths).map((name) => ({ recipe: recipe(name), repairs: null }));
+  const rungs = Object.keys(truths).map((name) => plain(recipe(name)));
   const search = new Search({
     ...{ rungs, workshop: shop, memory: NO_MEMORY, require: undefined, budgetSeconds: 60, original: 'original' },
     ...{ signal, progress: () => {} },

@@ -9,7 +9,7 @@ import { ladder } from '../../src/search/ladder.js';
 import { Search, type SearchOptions } from '../../src/search/search.js';
 import { type MemoryStore, searchMemory } from '../../src/search/search-memory.js';
 import type { Workshop } from '../../src/search/workshop.js';
-import { madeModel, measurements, NO_MEMORY, recipe } from './fixtures.js';
+import { madeModel, measurements, NO_MEMORY, plain, recipe } from './fixtures.js';
 
 const integerNode = (name: string, sqnr_db: number | null): NodeReport => ({
   ...{ name, op_type: 'Conv', integer: true, sqnr_db, exact_everywhere: true },
@@ -45,7 +45,7 @@ function workshop(
 const search = (recipes: readonly Recipe[], shop: Workshop, options: Partial<SearchOptions> = {}) =>
   new Search({
     ...{
-      rungs: recipes.map((one) => ({ recipe: one, repairs: null })),
+      rungs: recipes.map((one) => plain(one)),
       memory: NO_MEMORY,
       workshop: shop,
       require: undefined,
@@ -61,7 +61,7 @@ describe('the ladder', () => {
 
   test('holds every scheme but fp16 and every calibration method, cheap ones first, with what the caller wrote', () => {
     const rungs = ladder(step, false).map((rung) => rung.recipe);
-    assert.equal(rungs[0]?.step?.scheme, 'optimized');
+    assert.equal(rungs[0]?.step?.scheme, 'int8_dynamic');
     const cheap = SCHEMES.filter((scheme) => scheme !== 'fp16');
     assert.deepEqual(new Set(rungs.map((rung) => rung.step?.scheme)), new Set(cheap));
     assert.deepEqual(
@@ -108,7 +108,7 @@ describe('a search', () => {
   test('a dear recipe is begun only when the budget has room for all of it', async () => {
     const shop = workshop(() => measurements(1.5, 0), { seconds: 10 });
     const rungs = [
-      { recipe: recipe('cheap'), repairs: null },
+      plain(recipe('cheap')),
       { recipe: recipe('dear'), repairs: null, effort: 12 },
       { recipe: recipe('half as dear'), repairs: null, effort: 6 },
     ];
@@ -182,10 +182,7 @@ describe('a search', () => {
 
   describe('what can only win a metric back', () => {
     const [base, repair] = [recipe('base'), recipe('repair')];
-    const rungs = [
-      { recipe: base, repairs: null },
-      { recipe: repair, repairs: base },
-    ];
+    const rungs = [plain(base), { ...plain(repair), repairs: base }];
     const CASES = [
       { is: 'tried where something is lost', found: measurements(1.2, 0.004), refused: null },
       {

@@ -1,13 +1,15 @@
 import { BlockTimes } from './block-times.js';
 
-/** Runs before the clock counts: first runs allocate, and pages and branch predictors are cold. */
-const WARM_UP_RUNS = 5;
+/** Runs before the clock counts: first runs allocate, and pages and branch predictors are cold. Of a long run, that is a small part. */
+const WARM_UP_RUNS = { short: 5, long: 2 } as const;
 /** Fewest alternating blocks: fewer give a bootstrap over blocks too little to draw from. */
 export const MIN_BLOCKS = 40;
 /** More blocks than this add switching between models and no precision. */
 const MAX_BLOCKS = 200;
 /** Runs of one block when there are enough to choose: short blocks alternate often, so drift of the machine hits all models alike. */
 const RUNS_PER_BLOCK = 5;
+/** Fewest blocks of a round that its milliseconds end early: what is slow, or on a busy machine, is not waited for. */
+const MIN_ROUND_BLOCKS = 8;
 /** Milliseconds that timing may take for all models together; slow models get fewer runs, never fewer blocks. */
 const TIMING_BUDGET_MS = 60_000;
 /** Milliseconds above which a run is so long that the model's caches are warm after the first instant of it. */
@@ -24,7 +26,7 @@ export interface TimedModels<Name extends string> {
  * that brings the model's weights back into the caches.
  * @param task.models one run of each, by name.
  * @param task.runs timed runs wanted of each model.
- * @param task.blocks how many blocks, where more rounds may follow; else at least MIN_BLOCKS.
+ * @param task.blocks how many blocks at most, where this is a round of several and may end at its budget; else at least MIN_BLOCKS.
  * @param task.now a monotonic clock in milliseconds.
  * @param task.budgetMs milliseconds that all models together may take, one run of each block apart.
  */
@@ -48,29 +50,34 @@ export async function timeModels<Name extends string>(task: {
   const usual = new Map<Name, number>();
   for (const name of names) {
     const warmUp: number[] = [];
-    while (warmUp.length < WARM_UP_RUNS) warmUp.push(await timeOnce(name));
+    do warmUp.push(await timeOnce(name));
+    while (warmUp.length < (Math.min(...warmUp) < LONG_RUN_MS ? WARM_UP_RUNS.short : WARM_UP_RUNS.long));
     usual.set(name, Math.min(...warmUp));
   }
 
   const blocks = task.blocks ?? Math.min(MAX_BLOCKS, Math.max(MIN_BLOCKS, Math.floor(task.runs / RUNS_PER_BLOCK)));
   const round = [...usual.values()].reduce((sum, time) => sum + time, 0);
-  const affordable = Math.floor((task.budgetMs ?? TIMING_BUDGET_MS) / (round * blocks));
+  const budgetMs = task.budgetMs ?? TIMING_BUDGET_MS;
+  const affordable = Math.floor(budgetMs / (round * blocks));
   const perBlock = Math.max(1, Math.min(Math.ceil(task.runs / blocks), affordable));
 
   const taken = Object.fromEntries(names.map((name) => [name, [] as number[][]])) as Record<Name, number[][]>;
-  for (let block = 0; block < blocks; block++) {
+  const began = task.now();
+  let done = 0;
+  const over = () => task.blocks !== undefined && done >= MIN_ROUND_BLOCKS && task.now() - began > budgetMs;
+  for (; done < blocks && !over(); done++) {
     for (let turn = 0; turn < names.length; turn++) {
-      const name = names[(block + turn) % names.length] as Name;
+      const name = names[(done + turn) % names.length] as Name;
       if ((usual.get(name) ?? 0) < LONG_RUN_MS) await timeOnce(name);
       const times: number[] = [];
       for (let run = 0; run < perBlock; run++) times.push(await timeOnce(name));
       taken[name].push(times);
     }
-    task.progress((block + 1) / blocks);
+    task.progress((done + 1) / blocks);
   }
   const times = Object.fromEntries(names.map((name) => [name, new BlockTimes(taken[name])])) as Record<
     Name,
     BlockTimes
   >;
-  return { times, runs: perBlock * blocks };
+  return { times, runs: perBlock * done };
 }
