@@ -82,11 +82,8 @@ export type CandidateReport = z.infer<typeof CandidateReport>;
 
 export const DISTILL_OUTCOMES = ['gain', 'no_gain', 'loss'] as const;
 
-/** How a student was trained, and what the teacher was worth. */
-export const DistillationReport = z.object({
-  parameters: z.int().meta({ description: 'Trained numbers of the student.' }),
-  derived: DerivationReport.optional().meta({ description: 'What was cut out of the teacher to make the student.' }),
-  loss: z.string(),
+/** How the batches of a training were brought into memory. */
+const HOW_IT_FITTED = {
   batch_size: z.int(),
   micro_batch: z
     .int()
@@ -95,6 +92,14 @@ export const DistillationReport = z.object({
     description:
       'What the engine was expected to hold at most before training began; null for models of a fixed batch.',
   }),
+};
+
+/** How a student was trained, and what the teacher was worth. */
+export const DistillationReport = z.object({
+  parameters: z.int().meta({ description: 'Trained numbers of the student.' }),
+  derived: DerivationReport.optional().meta({ description: 'What was cut out of the teacher to make the student.' }),
+  loss: z.string(),
+  ...HOW_IT_FITTED,
   epochs: z.int().meta({ description: 'Epochs that were trained.' }),
   best_epoch: z.int().min(-1).meta({
     description:
@@ -124,9 +129,12 @@ export const RecoveryReport = z.object({
   frozen: z.int().meta({ description: 'Quantized constants that no gradient reached, which stayed as they were.' }),
   loss: z.string(),
   training_samples: z.int(),
-  batch_size: z.int(),
+  ...HOW_IT_FITTED,
   epochs: z.int().meta({ description: 'Epochs that were trained.' }),
-  best_epoch: z.int().meta({ description: 'Counted from 0: the one with the lowest held-out loss.' }),
+  best_epoch: z.int().min(-1).meta({
+    description:
+      'Counted from 0: the one with the lowest held-out loss, whose numbers were kept; -1 when plain post-training was best.',
+  }),
   stopped: z.enum(['finished', 'patience', 'diverged', 'timeout']),
   held_out_loss_before: z.number().meta({ description: 'Of plain post-training, by the same kernels and samples.' }),
   history: z

@@ -178,8 +178,7 @@ export async function distillModel(options: DistillOptions): Promise<Distilled> 
         microBatch: memory.microBatch,
         stopped: result.stopped,
         fit: progress.fit,
-        labelled: needsClasses ? labelled.length : null,
-        indices,
+        ...(needsClasses && { labels: { labelled: labelled.length, samples: indices.length } }),
       }),
     };
   } finally {

@@ -30,13 +30,13 @@ export async function fitToMemory(task: {
   readonly batchSize: number;
   readonly loss: LossPlan;
   teacherShape(size: number): readonly number[] | null;
-  readonly labelShares: number | undefined;
-  readonly hints: readonly Hint[];
+  readonly labelShares?: number | undefined;
+  readonly hints?: readonly Hint[];
   readonly block: number;
   readonly limit: number | undefined;
 }): Promise<FittingBatch> {
   const { student, samples, batchSize, limit } = task;
-  const { trained, frozen, output, loss, block, labelShares, hints } = task;
+  const { trained, frozen, output, loss, block, labelShares, hints = [] } = task;
   if (samples.batch !== null || limit === undefined) return { microBatch: batchSize, estimatedBytes: null };
   const memory = await trainingMemory(student, async (size) => {
     const sample = await samples.feeds(Array.from({ length: size }, () => task.indices[0] ?? 0));

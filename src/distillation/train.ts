@@ -9,7 +9,7 @@ import { clipGradients } from './optimizers/clip-gradients.js';
 import type { Parameters } from './optimizers/optimizer.js';
 import { learningRateAt } from './optimizers/schedule.js';
 import type { TrainingProgram } from './program.js';
-import { copied, floatsOf, scoredWeights, type TrainingState, type Weights } from './training-state.js';
+import { areFinite, copied, floatsOf, scoredWeights, type TrainingState, type Weights } from './training-state.js';
 
 export interface TrainingOptions {
   readonly epochs: number;
@@ -88,9 +88,13 @@ export async function train(run: TrainingRun, options: TrainingOptions, state: T
   return 'finished';
 }
 
-/** Measures the weights on held-out samples and keeps them when none were better. @returns false when the loss is no number */
+/**
+ * Measures the weights on held-out samples and keeps them when none were better.
+ * @returns false when the loss or a weight is no finite number: a layer behind such a weight can give finite numbers all the same
+ */
 async function scoreEpoch(run: TrainingRun, state: TrainingState): Promise<boolean> {
   const { epoch, batch, best } = state;
+  if (!areFinite(scoredWeights(state))) return false;
   const heldOut = await run.heldOut(scoredWeights(state));
   if (!Number.isFinite(heldOut)) return false;
   state.history.push({ epoch, loss: state.lossSum / batch, heldOut });
@@ -172,7 +176,11 @@ function moveAverage(average: Parameters, weights: Parameters, decay: number): v
 
 function diverged(state: TrainingState): 'diverged' {
   if (state.best !== null) return 'diverged';
-  throw new ServiceError('training_diverged', 'The loss became infinite or NaN before the first epoch was over.', {
-    hint: 'Lower the learning rate of training.optimizer, or set training.clip_norm.',
-  });
+  throw new ServiceError(
+    'training_diverged',
+    'The loss or a weight became infinite or NaN before the first epoch was over.',
+    {
+      hint: 'Lower the learning rate of training.optimizer, or set training.clip_norm.',
+    },
+  );
 }

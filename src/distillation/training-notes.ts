@@ -4,19 +4,18 @@ import { type Fit, fits } from './training-time.js';
 
 /** What a reader of the report should know of how a training went. */
 export function trainingNotes(
-  training: Training,
+  training: Pick<Training, 'batch_size'>,
   run: {
     readonly batchSize: number;
     readonly microBatch: number;
     readonly stopped: TrainingEnd;
     /** Whether there was time for it, as far as its first steps told. */
-    readonly fit: Fit | null;
-    /** How many training samples have labels; null when labels play no part. */
-    readonly labelled: number | null;
-    readonly indices: readonly number[];
+    readonly fit?: Fit | null;
+    /** How many of the training samples have labels, when labels play a part. */
+    readonly labels?: { readonly labelled: number; readonly samples: number };
   },
 ): string[] {
-  const { batchSize, microBatch, stopped, fit, labelled, indices } = run;
+  const { batchSize, microBatch, stopped, fit, labels } = run;
   const notes: string[] = [];
   if (batchSize !== training.batch_size)
     notes.push(
@@ -24,9 +23,9 @@ export function trainingNotes(
     );
   if (microBatch < batchSize)
     notes.push(`Batches of ${batchSize} went through the graph ${microBatch} samples at a time, to fit into memory.`);
-  if (labelled !== null && labelled < indices.length)
+  if (labels && labels.labelled < labels.samples)
     notes.push(
-      `${labelled} of ${indices.length} training samples have labels: what labels teach is learned on these alone, in as many steps.`,
+      `${labels.labelled} of ${labels.samples} training samples have labels: what labels teach is learned on these alone, in as many steps.`,
     );
   if (fit && !fits(fit))
     notes.push(
@@ -37,6 +36,8 @@ export function trainingNotes(
       'Training was stopped before its last epoch, to leave time for evaluation: the best weights so far were kept.',
     );
   if (stopped === 'diverged')
-    notes.push('The loss became infinite or NaN: training was stopped, and the last good weights were kept.');
+    notes.push(
+      'The loss or a weight became infinite or NaN: training was stopped, and the last good weights were kept.',
+    );
   return notes;
 }

@@ -29,6 +29,9 @@ export interface TrainingState {
 
 export const floatsOf = (tensor: Tensor): Float32Array => elements(tensor, 'float32');
 
+export const areFinite = (weights: Weights): boolean =>
+  [...weights.values()].every((tensor) => floatsOf(tensor).every(Number.isFinite));
+
 export const copied = (weights: Weights): Map<string, Float32Array> =>
   new Map([...weights].map(([name, tensor]) => [name, Float32Array.from(floatsOf(tensor))]));
 

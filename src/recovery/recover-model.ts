@@ -4,8 +4,11 @@ import type { MetricName } from '../contracts/job-spec.js';
 import type { Recovery } from '../contracts/recovery.js';
 import type { Samples } from '../datasets/samples.js';
 import type { CheckpointStore } from '../distillation/checkpoint-schedule.js';
+import { type FittingBatch, fitToMemory } from '../distillation/fit-to-memory.js';
+import { nothingFrozen } from '../distillation/frozen.js';
 import { TARGETS } from '../distillation/program.js';
 import { teacherOutputs } from '../distillation/teacher-outputs.js';
+import { batchAt } from '../distillation/train.js';
 import { type TrainedStudent, trainStudent } from '../distillation/train-student.js';
 import { floatsOf } from '../distillation/training-state.js';
 import type { Model } from '../onnx/ir/graph.js';
@@ -33,18 +36,25 @@ export interface RecoverOptions {
   readonly selection: readonly number[];
   readonly checkpoints: CheckpointStore;
   readonly threads: number;
+  /** The most that the process may hold, in bytes; batches go through the graph in parts when they would take more. */
+  readonly memoryLimit?: number;
+  /** Channels per block of the CPU's convolution kernels, as `blockSize` gives them. */
+  readonly block?: number;
   readonly seed: number;
   readonly scratch: string;
   readonly signal: AbortSignal;
   /** @param fraction of the whole work, from 0 to 1 */
   progress(fraction: number, metrics: Readonly<Record<string, number>>): void;
   now(): number;
+  /** Whether the time for training is used up; then the best integers so far are the result. */
+  outOfTime?(): boolean;
 }
 
 export interface Recovered extends Omit<TrainedStudent, 'weights'>, Pick<TrainingForm, 'frozen'> {
   readonly model: Model;
   readonly loss: string;
   readonly batchSize: number;
+  readonly memory: FittingBatch;
   readonly samples: number;
   /** Loss of the model before the recovery on the selection samples, by its own kernels, as those of `history`. */
   readonly lossBefore: number;
@@ -52,12 +62,16 @@ export interface Recovered extends Omit<TrainedStudent, 'weights'>, Pick<Trainin
 
 /** Fraction of the work after which the teacher has answered. */
 const TAUGHT = 0.1;
+/** Answers of the teacher that are looked at to tell probabilities from logits. */
+const PROBED = 16;
 
 /**
  * Quantization-aware distillation: the float model teaches its own quantized copy. Gradients go straight through the rounding of weights
  * and activations, scales stay as they are. After each epoch the quantized model itself is scored on the selection samples, by the
- * kernels that will run it, and the best epoch is kept. The result is the same graph with other integers and biases.
- * @throws ServiceError unsupported_operator, dataset_too_small, dataset_mismatch, training_diverged, model_load_failed, model_run_failed
+ * kernels that will run it, and the best epoch is kept: that before the first, when none was better. The result is the same graph with other
+ * integers and biases.
+ * @throws ServiceError unsupported_operator, dataset_too_small, dataset_mismatch, memory_limit_exceeded, training_diverged, model_load_failed,
+ *   model_run_failed
  */
 export async function recoverModel(options: RecoverOptions): Promise<Recovered> {
   const { quantized, recovery, samples, selection, output, signal, threads, seed, scratch } = options;
@@ -67,7 +81,6 @@ export async function recoverModel(options: RecoverOptions): Promise<Recovered> 
     throw new ServiceError('dataset_too_small', 'A recovery needs samples to train on, and two to compare on.');
   const form = trainingForm(quantized, output);
   await startFromFloat(form.model, form.weights, options.float);
-  const loss = recoveryLoss(spec, quantized.graph, output);
   const batchSize = samples.batch ?? Math.min(recovery.batch_size, indices.length);
   const teacher = await withSession(options.teacher.path, { threads, external: options.teacher.external }, (session) =>
     teacherOutputs({
@@ -79,15 +92,21 @@ export async function recoverModel(options: RecoverOptions): Promise<Recovered> 
   const inputs = (rows: readonly number[]) => samples.feeds(rows);
   const answers = (rows: readonly number[]) => teacher.rows(rows);
   try {
-    const sample = await answers(Array.from({ length: batchSize }, () => indices[0] ?? 0));
+    const probed = await answers(indices.slice(0, PROBED));
+    const loss = recoveryLoss(spec, { quantized: quantized.graph, output, answers: probed });
+    const teacherShape = (size: number) => [size, ...probed.dims.slice(1)];
+    const student = { student: form.model, trained: form.trained, output, loss, block: options.block ?? 1 };
+    const memory = await fitToMemory({
+      ...{ ...student, frozen: nothingFrozen, samples, indices, batchSize, limit: options.memoryLimit, teacherShape },
+    });
+    const { microBatch } = memory;
+    const sample = await answers(batchAt(indices, 0, microBatch));
     return await withBatchLoss(loss, sample, async (batchLoss) => {
-      const score = (model: Model) =>
-        kernelLoss(model, {
-          ...{ output, indices: selection, batchSize, batchLoss, inputs, teacher: answers, threads, scratch, signal },
-        });
+      const scored = { output, indices: selection, batchSize: microBatch, batchLoss, inputs, teacher: answers };
+      const score = (model: Model) => kernelLoss(model, { ...scored, threads, scratch, signal });
       const lossBefore = await score(quantized);
       const { weights, ...trained } = await trainStudent({
-        ...{ student: form.model, trained: form.trained, output, loss, teacherDims: sample.dims, batchSize },
+        ...{ ...student, teacherDims: sample.dims, batchSize, microBatch, keepsInitial: true },
         training: trainingOf(recovery),
         indices,
         heldOut: selection,
@@ -100,10 +119,11 @@ export async function recoverModel(options: RecoverOptions): Promise<Recovered> 
         ...{ threads, seed, signal },
         progress: (fraction, metrics) => options.progress(TAUGHT + (1 - TAUGHT) * fraction, metrics),
         now: options.now,
+        ...(options.outOfTime && { outOfTime: options.outOfTime }),
       });
       return {
         ...trained,
-        ...{ model: form.quantized(weights), frozen: form.frozen, loss: spec.kind, batchSize, lossBefore },
+        ...{ model: form.quantized(weights), frozen: form.frozen, loss: spec.kind, batchSize, memory, lossBefore },
         samples: indices.length,
       };
     });

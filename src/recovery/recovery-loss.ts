@@ -1,8 +1,9 @@
 import type { MetricName } from '../contracts/job-spec.js';
 import type { RecoveryLoss } from '../contracts/recovery.js';
 import type { LossPlan } from '../distillation/losses/loss-plan.js';
-import { holdsProbabilities, lossOfOutputs } from '../distillation/losses/probabilities.js';
+import { areProbabilities, holdsProbabilities, lossOfOutputs } from '../distillation/losses/probabilities.js';
 import type { Graph } from '../onnx/ir/graph.js';
+import type { Tensor } from '../onnx/ir/tensor.js';
 
 /** Metrics of which class has the highest score. */
 const ABOUT_CLASSES: ReadonlySet<MetricName> = new Set(['top1', 'top5', 'agreement', 'ctc']);
@@ -11,9 +12,14 @@ const ABOUT_CLASSES: ReadonlySet<MetricName> = new Set(['top1', 'top5', 'agreeme
 export const suitableLoss = (metric: MetricName): RecoveryLoss =>
   ABOUT_CLASSES.has(metric) ? { kind: 'kd', temperature: 4 } : { kind: 'mse' };
 
-/** A recovery's loss for a graph; the original and its quantized copy give probabilities alike. */
-export function recoveryLoss(spec: RecoveryLoss, graph: Graph, output: string): LossPlan {
-  const probabilities = holdsProbabilities(graph, output);
-  const both = { student: probabilities, teacher: probabilities };
-  return lossOfOutputs(spec.kind === 'kd' ? { ...spec, standardize: false, labels: 0 } : spec, both);
+/**
+ * A recovery's loss; probabilities are compared as the logits that they came from.
+ * @param outputs.answers some of the teacher's
+ */
+export function recoveryLoss(
+  spec: RecoveryLoss,
+  { quantized, output, answers }: { readonly quantized: Graph; readonly output: string; readonly answers: Tensor },
+): LossPlan {
+  const probabilities = { student: holdsProbabilities(quantized, output), teacher: areProbabilities(answers) };
+  return lossOfOutputs(spec.kind === 'kd' ? { ...spec, standardize: false, labels: 0 } : spec, probabilities);
 }

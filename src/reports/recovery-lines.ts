@@ -15,8 +15,12 @@ export function recoveryLines(recovery: RecoveryReport | undefined): string[] {
   const lossAfter = history[best_epoch]?.held_out_loss;
   const losses =
     lossAfter === undefined ? '' : `, from ${number(recovery.held_out_loss_before)} to ${number(lossAfter)}`;
+  const best =
+    best_epoch < 0
+      ? 'none of them had a lower held-out loss than plain post-training quantization'
+      : `epoch ${best_epoch + 1} had the lowest held-out loss${losses}`;
   return [
-    `Recovery: ${parameters} integers and biases, trained for ${epochs} epochs (${escapeText(recovery.stopped)}) on ${recovery.training_samples} samples; epoch ${best_epoch + 1} had the lowest held-out loss${losses}.`,
+    `Recovery: ${parameters} integers and biases, trained for ${epochs} epochs (${escapeText(recovery.stopped)}) on ${recovery.training_samples} samples; ${best}.`,
     '',
     ...table(
       ['quantized', escapeText(metric)],

@@ -170,6 +170,19 @@ describe('training', () => {
     await assert.rejects(early, (error) => error instanceof ServiceError && error.code === 'training_diverged');
   });
 
+  test('a weight that is no finite number ends it too, though the loss may still be one', async () => {
+    const state = prepared.fresh();
+    // Behind Relu, an infinite negative bias is a channel of zeros.
+    const poison = async (now: TrainingState) => {
+      if (now.optimizer.steps !== 2 * STEPS_PER_EPOCH) return;
+      elements(now.weights.get('stem.norm.shift') ?? assert.fail(), 'float32').fill(Number.NEGATIVE_INFINITY);
+      assert.ok(Number.isFinite(await prepared.heldOut(now.weights)));
+    };
+    assert.equal(await prepared.run(state, { epochs: 3 }, poison), 'diverged');
+    assert.equal(state.history.length, 1);
+    assert.ok([...(state.best?.weights.values() ?? [])].every((values) => values.every(Number.isFinite)));
+  });
+
   test('the exported student has no BatchNormalization and answers like the trained one', async () => {
     const state = prepared.fresh();
     await prepared.run(state);

@@ -3,13 +3,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { Recovery } from '../../src/contracts/recovery.js';
+import type { Samples } from '../../src/datasets/samples.js';
 import type { CheckpointStore } from '../../src/distillation/checkpoint-schedule.js';
 import { type Model, node } from '../../src/onnx/ir/graph.js';
 import { elements, floats, tensor } from '../../src/onnx/ir/tensor.js';
 import { encodeModel } from '../../src/onnx/serde/encode-model.js';
 import { ServiceError } from '../../src/platform/errors.js';
 import { seededRandom } from '../../src/platform/random.js';
-import { type RecoverOptions, recoverModel } from '../../src/recovery/recover-model.js';
+import { type Recovered, type RecoverOptions, recoverModel } from '../../src/recovery/recover-model.js';
 import { network } from '../distillation/networks.js';
 import { AVX2, quantize } from '../quantization/fixtures.js';
 import { convolutions, pictures, range, scratch } from './fixture.js';
@@ -17,6 +18,25 @@ import { convolutions, pictures, range, scratch } from './fixture.js';
 const SAMPLES = pictures(160);
 const TRAINING = range(0, 128);
 const SELECTION = range(128, 160);
+
+const MIB = 2 ** 20;
+/** What the plan sets aside for the engine itself. */
+const ENGINE_BYTES = 192 * MIB;
+
+/** The same samples, some of them with numbers so large that squares of outputs are infinite. */
+const withInfinity = (samples: Samples, indices: readonly number[]): Samples => ({
+  ...samples,
+  feeds: async (wanted) => {
+    const feeds = new Map(await samples.feeds(wanted));
+    const x = feeds.get('x') ?? assert.fail();
+    const values = elements(x, 'float32');
+    const size = values.length / wanted.length;
+    const scaled = values.map((value, i) =>
+      indices.includes(wanted[Math.floor(i / size)] ?? -1) ? 1e25 * value : value,
+    );
+    return feeds.set('x', floats(scaled, x.dims));
+  },
+});
 
 const memory = (): CheckpointStore => {
   const saved = new Map<string, Uint8Array>();
@@ -107,6 +127,49 @@ describe('recovering a quantized model', () => {
       assert.ok(bytes.equals(whole));
       return;
     }
+  });
+
+  test('a batch that does not fit into memory goes through in parts that add up to it, or is refused', async () => {
+    const whole = await recoverModel(options({ epochs: 1 }, { memoryLimit: 2 ** 40 }));
+    const estimated = whole.memory.estimatedBytes ?? 0;
+    assert.equal(whole.memory.microBatch, 16);
+    assert.ok(estimated > process.memoryUsage.rss() / 2);
+    // The least memory, in eighths of a MiB, that lets any through.
+    const refused = (error: unknown) => error instanceof ServiceError && error.code === 'memory_limit_exceeded';
+    const within = (memoryLimit: number) =>
+      recoverModel(options({ epochs: 1 }, { memoryLimit })).catch((error) => {
+        if (refused(error)) return null;
+        throw error;
+      });
+    let parts: Recovered | null = null;
+    for (let eighths = 1; parts === null; eighths++) parts = await within(ENGINE_BYTES + eighths * (MIB / 8));
+    assert.ok(parts.memory.microBatch < 16);
+    const [first, second] = [whole, parts].map(({ history }) => history[0]?.loss ?? Number.NaN) as [number, number];
+    assert.ok(Math.abs(first - second) < 1e-3 * first, `${first} and ${second}`);
+    await assert.rejects(recoverModel(options({}, { memoryLimit: 1000 })), refused);
+  });
+
+  test('out of time, it gives the best integers so far', async () => {
+    const stronger = { epochs: 50, learning_rate: 0.05 };
+    let steps = 0;
+    const progress = (_: number, { step }: Readonly<Record<string, number>>) => {
+      if (step !== undefined) steps = step;
+    };
+    const recovered = await recoverModel(options(stronger, { progress, outOfTime: () => steps >= 12 }));
+    assert.equal(recovered.stopped, 'timeout');
+    assert.equal(steps, 12);
+    assert.equal(recovered.history.length, 2);
+    const best = recovered.history[recovered.bestEpoch]?.heldOut ?? Number.NaN;
+    assert.ok(best < recovered.lossBefore, `held-out loss ${recovered.lossBefore} → ${best}`);
+  });
+
+  test('a training that runs away leaves plain post-training quantization', async () => {
+    const wild: Partial<RecoverOptions> = { samples: withInfinity(SAMPLES, range(0, 128)), training: range(0, 128) };
+    const { model, ...recovered } = await recoverModel(options({ loss: { kind: 'mse' } }, wild));
+    assert.equal(recovered.stopped, 'diverged');
+    assert.equal(recovered.bestEpoch, -1);
+    assert.deepEqual(recovered.history, []);
+    assert.deepEqual(Buffer.from(encodeModel(model)), Buffer.from(encodeModel(quantized)));
   });
 
   test('numbers that are no classes are matched by their squares', async () => {

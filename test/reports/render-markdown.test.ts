@@ -142,6 +142,8 @@ describe('renderMarkdown', () => {
       loss: 'kd',
       training_samples: 4096,
       batch_size: 64,
+      micro_batch: 64,
+      estimated_memory_bytes: null,
       epochs: 6,
       best_epoch: 5,
       stopped: 'finished',
@@ -161,6 +163,9 @@ describe('renderMarkdown', () => {
     assert.deepEqual(row(markdown, 'without recovery').at(-1), '0.842');
     assert.deepEqual(row(markdown, 'recovered').at(-1), '0.922');
     assert.match(markdown, /500 selection samples .* made the quantized model better; the recovered model was kept/);
+    const stage2 = { ...stage, recovery: { ...recovery, best_epoch: -1, kept: 'post_training' as const } };
+    const unchanged = renderMarkdown(sampleReport({ stages: [stage2] }));
+    assert.match(unchanged, /none of them had a lower held-out loss than plain post-training quantization\./);
   });
 
   it('tells of every step, node, candidate, note and of the machine', () => {

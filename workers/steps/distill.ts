@@ -19,16 +19,11 @@ import { cutStudent, DERIVED } from './cut-student.js';
 import { peakMemoryBytes } from './peak-memory.js';
 import type { StepContext } from './step.js';
 import { openTaskSamples, type TaskSamples } from './task-samples.js';
+import { trainingLimits } from './training-limits.js';
 import { totalBytes, writeModelFiles } from './written-model.js';
 
 /** Fraction of the last step after which its result is evaluated; a step that is not the last has nothing else to do. */
 const DISTILLED = 0.8;
-
-/** Of the time that the job has left, what training may use: the rest is for export, evaluation and the steps behind. */
-const TRAINING_SHARE = 0.75;
-
-/** Of the memory that the engine may use, what is planned with: estimates miss by up to a quarter. */
-const MEMORY_SHARE = 0.75;
 
 /** Metrics whose labels are classes of the output. */
 const CLASS_METRICS: ReadonlySet<string> = new Set(['top1', 'top5']);
@@ -70,12 +65,11 @@ export async function distillStep(context: StepContext): Promise<EngineResult> {
     labelled,
     checkpoints,
     threads: task.threads,
-    memoryLimit: MEMORY_SHARE * task.memory_bytes,
+    ...trainingLimits(context, started),
     block: blockSize(cpuFacts().instructionSets),
     progress: (phase, fraction, metrics, left) =>
       context.progress(phase, (from + fraction * (1 - from)) * until, metrics, left),
     now: () => performance.now(),
-    secondsLeft: (fraction) => TRAINING_SHARE * fraction * task.seconds_left - (performance.now() - started) / 1000,
   });
 
   const student = await writeModelFiles(distilled.student, join(scratch, 'student'));

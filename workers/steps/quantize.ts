@@ -14,6 +14,7 @@ import { type SettledRecipe, settleRecipe } from './recipe.js';
 import { recover } from './recover.js';
 import type { StepContext } from './step.js';
 import { openTaskSamples, type TaskSamples } from './task-samples.js';
+import { type TrainingLimits, trainingLimits } from './training-limits.js';
 import { copyModelFiles, totalBytes, writeModelFiles } from './written-model.js';
 
 /** Fraction of the last step after which its result is evaluated; a step that is not the last has nothing else to do. */
@@ -35,6 +36,7 @@ async function make(
   data: TaskSamples,
   model: Model,
   { recipe, instructionSets, candidates }: SettledRecipe,
+  limits: TrainingLimits,
   progress: (phase: string, fraction: number, metrics?: Readonly<Record<string, number>>) => void,
 ): Promise<MadeModel> {
   const { task, scratch, signal } = context;
@@ -59,7 +61,7 @@ async function make(
     },
   );
   const recovered = recovery
-    ? await recover(context, data, quantized, recovery, (fraction, metrics) =>
+    ? await recover(context, data, quantized, recovery, limits, (fraction, metrics) =>
         progress('recover', QUANTIZED_BEFORE_RECOVERY + (1 - QUANTIZED_BEFORE_RECOVERY) * fraction, metrics),
       )
     : { model: quantized.model, notes: [] };
@@ -88,8 +90,13 @@ export async function quantizeStep(context: StepContext): Promise<EngineResult> 
   const input = await readModel(task.input);
   const settled = await settleRecipe(context, data, step, input, until * SEARCHED);
   const from = step.scheme === 'auto' && !task.plan ? until * SEARCHED : 0;
-  const { model, cleaned, nodes, ...stage } = await make(context, data, input, settled, (phase, fraction, metrics) =>
-    context.progress(phase, from + fraction * (until - from), metrics),
+  const { model, cleaned, nodes, ...stage } = await make(
+    context,
+    data,
+    input,
+    settled,
+    trainingLimits(context, started),
+    (phase, fraction, metrics) => context.progress(phase, from + fraction * (until - from), metrics),
   );
   const report: StageReport = {
     type: 'quantize',

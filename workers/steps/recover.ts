@@ -1,14 +1,18 @@
 import { join } from 'node:path';
 import type { Recovery } from '../../src/contracts/recovery.js';
 import type { RecoveryReport } from '../../src/contracts/report.js';
+import { trainingNotes } from '../../src/distillation/training-notes.js';
 import { type ComparedCandidates, compareCandidates } from '../../src/evaluation/compare-candidates.js';
 import { planMetric } from '../../src/evaluation/plan-metric.js';
 import type { Model } from '../../src/onnx/ir/graph.js';
+import { blockSize } from '../../src/onnx/passes/blocked-layout.js';
+import { cpuFacts } from '../../src/platform/cpu.js';
 import type { Quantized } from '../../src/quantization/quantize-model.js';
 import { type Recovered, recoverModel } from '../../src/recovery/recover-model.js';
 import { checkpointFiles } from './checkpoint-files.js';
 import type { StepContext } from './step.js';
 import type { TaskSamples } from './task-samples.js';
+import type { TrainingLimits } from './training-limits.js';
 import { writeModelFiles } from './written-model.js';
 
 export interface RecoveredStage {
@@ -24,6 +28,7 @@ export async function recover(
   { samples, splits, synthetic }: TaskSamples,
   { model: quantized, cleaned }: Pick<Quantized, 'model' | 'cleaned'>,
   recovery: Recovery,
+  { memoryLimit, secondsLeft }: TrainingLimits,
   progress: (fraction: number, metrics?: Readonly<Record<string, number>>) => void,
 ): Promise<RecoveredStage> {
   const { task, scratch, signal, log } = context;
@@ -39,7 +44,10 @@ export async function recover(
     selection: splits.selection,
     checkpoints: checkpointFiles(scratch, task.step),
     threads: task.threads,
+    memoryLimit,
+    block: blockSize(cpuFacts().instructionSets),
     now: () => performance.now(),
+    outOfTime: () => secondsLeft(1) < 0,
   });
   const compared = await compareCandidates({
     original: task.input,
@@ -59,7 +67,17 @@ export async function recover(
 }
 
 function recoveryReport(
-  { model: _, batchSize, bestEpoch, frozen, history, lossBefore, samples: trainingSamples, ...trained }: Recovered,
+  {
+    model: _,
+    batchSize,
+    bestEpoch,
+    frozen,
+    history,
+    lossBefore,
+    memory,
+    samples: trainingSamples,
+    ...trained
+  }: Recovered,
   { metric, first, second, gain }: ComparedCandidates,
   samples: number,
 ): RecoveryReport {
@@ -70,6 +88,8 @@ function recoveryReport(
     frozen: frozen.count,
     training_samples: trainingSamples,
     batch_size: batchSize,
+    micro_batch: memory.microBatch,
+    estimated_memory_bytes: memory.estimatedBytes,
     epochs: history.length,
     best_epoch: bestEpoch,
     held_out_loss_before: lossBefore,
@@ -82,17 +102,15 @@ function recoveryReport(
   };
 }
 
-function notesOf({ frozen, batchSize, stopped }: Recovered, { kept }: RecoveryReport, spec: Recovery): string[] {
+function notesOf(
+  { frozen, batchSize, memory, stopped }: Recovered,
+  { kept }: RecoveryReport,
+  { batch_size }: Recovery,
+): string[] {
   const notes: string[] = [];
   if (kept === 'post_training') notes.push('The recovery gained nothing: plain post-training quantization was kept.');
   else notes.push('The errors of single nodes (sqnr_db) are those before the recovery.');
   if (frozen.count > 0 && frozen.by)
     notes.push(`${frozen.count} constants before ${frozen.by.name} stayed as they were. ${frozen.by.reason ?? ''}`);
-  if (batchSize !== spec.batch_size)
-    notes.push(
-      `Batches hold ${batchSize} samples instead of ${spec.batch_size}: the model or the dataset allows no more.`,
-    );
-  if (stopped === 'diverged')
-    notes.push('The loss became infinite or NaN: training was stopped, and the last good weights were kept.');
-  return notes;
+  return [...notes, ...trainingNotes({ batch_size }, { batchSize, microBatch: memory.microBatch, stopped })];
 }
