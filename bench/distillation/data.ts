@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { z } from 'zod';
-import type { DatasetManifest } from '../../src/contracts/dataset.js';
+import type { DatasetManifest, SplitName } from '../../src/contracts/dataset.js';
 import { readArrays } from '../../src/datasets/formats/arrays.js';
 import { int64s } from '../../src/onnx/ir/tensor.js';
 import { seededRandom, shuffled } from '../../src/platform/random.js';
@@ -49,16 +49,19 @@ async function pictures(name: string): Promise<Pictures> {
 type Sample = readonly [Uint8Array, number];
 const samplesOf = ({ samples, labels }: Pictures): Sample[] => samples.map((sample, i) => [sample, labels[i] ?? 0]);
 
-/** Training, selection and evaluation samples behind each other; training labels beyond the first `labelled` are left out (−1). */
+type Splits = Readonly<Partial<Record<SplitName, readonly Sample[]>>>;
+
+/** The samples of all splits behind each other; training labels beyond the first `labelled` are left out (−1). */
 async function dataset(
   { descr, shape }: Pictures,
-  splits: readonly [readonly Sample[], readonly Sample[], readonly Sample[]],
+  { training = [], ...others }: Splits,
   labelled: number,
   scaling: { readonly scale: number; readonly offset?: number },
 ): Promise<CaseData> {
-  const all = splits.flat();
-  const [training, selection] = [splits[0].length, splits[0].length + splits[1].length];
-  const labels = all.map(([, label], i) => (i >= labelled && i < training ? -1 : label));
+  const parts = Object.entries({ training, ...others });
+  const all = parts.flatMap(([, samples]) => samples);
+  const starts = parts.map((_, i) => parts.slice(0, i).reduce((sum, [, { length }]) => sum + length, 0));
+  const labels = all.map(([, label], i) => (i >= labelled && i < training.length ? -1 : label));
   const file = await zip(
     {
       'x.npy': npy(descr, [all.length, ...shape], Buffer.concat(all.map(([bytes]) => bytes))),
@@ -66,23 +69,26 @@ async function dataset(
     },
     { compress: false },
   );
-  return {
-    file,
-    manifest: {
-      arrays: { x: scaling },
-      splits: { training: [0, training], selection: [training, selection], evaluation: [selection, all.length] },
-    },
-  };
+  const ranges = parts.map(([name, { length }], i) => [name, [starts[i] ?? 0, (starts[i] ?? 0) + length]]);
+  return { file, manifest: { arrays: { x: scaling }, splits: Object.fromEntries(ranges) } };
 }
 
 /** 1,257 digits of 8x8 to train on, 180 to choose on, 360 to evaluate, shuffled by the seed, since neighbours are by one hand. */
 export async function digits(seed: number, labelled: number) {
   const source = await pictures('digits');
   const order = shuffled(samplesOf(source), seededRandom(seed));
-  const splits = [order.slice(0, 1257), order.slice(1257, 1437), order.slice(1437)] as const;
+  const splits = {
+    training: order.slice(0, 1257),
+    selection: order.slice(1257, 1437),
+    evaluation: order.slice(1437),
+  };
   const make = (count: number) => dataset(source, splits, count, { scale: 1 / 16 });
   return { all: await make(1257), few: await make(labelled) };
 }
+
+/** Pixels of Fashion-MNIST count from 0 to 255; mean and standard deviation after division by 255. */
+const [MEAN, DEVIATION] = [0.286, 0.353];
+const NORMALIZED = { scale: 1 / (255 * DEVIATION), offset: -MEAN / DEVIATION };
 
 /** Fashion-MNIST: all of the training set but 500 to choose on, or some of it, and the test set to evaluate. */
 export async function fashion(seed: number, unlabelled: number, labelled: number) {
@@ -90,9 +96,23 @@ export async function fashion(seed: number, unlabelled: number, labelled: number
   const test = samplesOf(await pictures('fashion-mnist-test'));
   const order = shuffled(samplesOf(source), seededRandom(seed));
   const [selection, training] = [order.slice(0, 500), order.slice(500)];
-  const [mean, deviation] = [0.286, 0.353];
-  const scaling = { scale: 1 / (255 * deviation), offset: -mean / deviation };
   const make = (samples: readonly Sample[], count: number) =>
-    dataset(source, [samples, selection, test], count, scaling);
+    dataset(source, { training: samples, selection, evaluation: test }, count, NORMALIZED);
   return { all: await make(training, training.length), few: await make(training.slice(0, unlabelled), labelled) };
+}
+
+/**
+ * Fashion-MNIST for models that were trained on its training set already: `unlabelled` of that to train on and 200 to calibrate, without
+ * labels; of the test set 2,000 to choose on and 8,000 to evaluate.
+ */
+export async function fashionUnlabelled(unlabelled: number): Promise<CaseData> {
+  const source = await pictures('fashion-mnist-train');
+  const [seen, test] = [samplesOf(source), samplesOf(await pictures('fashion-mnist-test'))];
+  const splits = {
+    training: seen.slice(0, unlabelled),
+    calibration: seen.slice(-200),
+    selection: test.slice(0, 2000),
+    evaluation: test.slice(2000),
+  };
+  return dataset(source, splits, 0, NORMALIZED);
 }
