@@ -133,17 +133,24 @@ export const Template = z.strictObject({
   }),
 });
 
+const PartOfTeacher = FromTeacher.safeExtend({ from: z.literal('teacher') });
+
+/** The same as it was written at first, which stored jobs and older callers still do. */
+const PartOfTeacherAtFirst = z
+  .strictObject({ from_teacher: FromTeacher })
+  .transform(({ from_teacher }): z.input<typeof PartOfTeacher> => ({ ...from_teacher, from: 'teacher' }))
+  .pipe(PartOfTeacher);
+
 /** What is trained: a network of ours, fitted to the teacher's input and output, one that was uploaded, or a part of the teacher. */
 export const Student = z.union([
   Template,
   z.strictObject({
     model: ModelId.meta({ description: "An uploaded model with the teacher's inputs and scored output." }),
   }),
-  z.strictObject({
-    from_teacher: FromTeacher.meta({
-      description: 'The teacher with fewer channels or layers, the rest solved by least squares, then trained.',
-    }),
+  PartOfTeacher.meta({
+    description: 'The teacher with fewer channels or layers, the rest solved by least squares, then trained.',
   }),
+  PartOfTeacherAtFirst.meta({ description: 'The same, as older callers write it.', deprecated: true }),
 ]);
 export type Student = z.infer<typeof Student>;
 

@@ -192,6 +192,18 @@ test('a distill step has every default, waits in its own queue, and keeps its st
   assert.match(plan.body.actions[0], /train a mlp of 4 with loss kd for up to 30 epochs/);
 });
 
+test('a part of the teacher is one form, however it was written', async () => {
+  const students = [{ from: 'teacher', width: 0.5 }, { from_teacher: { width: 0.5 } }];
+  const planned = await Promise.all(
+    students.map((student) =>
+      post(spec({ dataset, steps: [distill({ student })] }), '/v1/jobs?dry_run=true').expect(200),
+    ),
+  );
+  const [{ from, width, samples } = {}] = planned.map(({ body }) => body.spec.steps[0].student);
+  assert.deepEqual({ from, width, samples }, { from: 'teacher', width: 0.5, samples: 1024 });
+  for (const { body } of planned) assert.deepEqual(body.spec.steps[0].student, planned[0]?.body.spec.steps[0].student);
+});
+
 test('a recovery has every default written out, and takes training samples of its own', async () => {
   const steps = [{ ...quantize('int4_weights'), recover: true }];
   const { body } = await post(spec({ dataset, steps }), '/v1/jobs?dry_run=true').expect(200);
@@ -304,6 +316,13 @@ const REFUSED: readonly (readonly [string, () => Promise<object> | object, numbe
     422,
     'invalid_request',
     '/steps/0/loss/temperature',
+  ],
+  [
+    'a part of the teacher that is all of it',
+    () => ({ model, dataset, steps: [distill({ student: { from: 'teacher' } })] }),
+    422,
+    'invalid_request',
+    '/steps/0/student/width',
   ],
   [
     'a hint that weighs nothing',

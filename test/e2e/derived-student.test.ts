@@ -43,7 +43,7 @@ describe('students cut out of a teacher, over HTTP', () => {
     const model = { model: untrained };
     const steps = [
       { type: 'distill', student: model, loss: { kind: 'labels' }, training: { epochs: 25 } },
-      { type: 'distill', student: { from_teacher: { width: 0.34 } }, training: { epochs: 0 } },
+      { type: 'distill', student: { from: 'teacher', width: 0.34 }, training: { epochs: 0 } },
     ];
     const job = await client.createJob({ model: untrained, dataset, ...QUICK, steps });
     const done = await client.waitFor(job.id, () => {});
@@ -85,7 +85,7 @@ describe('students cut out of a teacher, over HTTP', () => {
     const none = await post({ template: 'mlp', widths: [4] }, { epochs: 0 });
     assert.equal(none.status, 422);
     assert.equal(none.body.errors[0]?.pointer, '/steps/0/training/epochs');
-    assert.equal((await post({ from_teacher: {} })).status, 422);
+    assert.equal((await post({ from: 'teacher' })).status, 422);
 
     const planned = await fetch(`${service.url}/v1/jobs?dry_run=true`, {
       method: 'POST',
@@ -93,13 +93,13 @@ describe('students cut out of a teacher, over HTTP', () => {
       body: JSON.stringify({
         model: untrained,
         dataset,
-        steps: [{ type: 'distill', student: { from_teacher: { width: 0.5, drop_layers: 1 } } }],
+        steps: [{ type: 'distill', student: { from: 'teacher', width: 0.5, drop_layers: 1 } }],
       }),
     });
     const { actions } = (await planned.json()) as { actions: string[] };
     assert.match(actions[0] ?? '', /drop 1 residual block and keep 0\.5 of the channels/);
 
-    const deep = await post({ from_teacher: { drop_layers: 2 } });
+    const deep = await post({ from: 'teacher', drop_layers: 2 });
     assert.equal(deep.status, 202);
     const { error } = await client.waitFor(deep.body.id, () => {});
     assert.equal(error?.code, 'invalid_request');

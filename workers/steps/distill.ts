@@ -50,7 +50,7 @@ export async function distillStep(context: StepContext): Promise<EngineResult> {
   if (labelled && classes !== null)
     requireLabels(await classLabels(samples, splits.evaluation, classes), splits.evaluation, 'evaluation');
   const checkpoints = checkpointFiles(scratch, task.step);
-  const derivation = 'from_teacher' in step.student ? step.student.from_teacher : null;
+  const derivation = 'from' in step.student ? step.student : null;
   const from = derivation ? DERIVED : 0;
   const derived = derivation && (await cutStudent(context, data, derivation, output, checkpoints));
   const distilled = await distillModel({

@@ -108,7 +108,7 @@ function checkDistillation({ steps }: JobSpec, { inspection }: ModelRow, match: 
         errors: [{ pointer: '/dataset', code: 'dataset_required', message }],
       });
     }
-    if (step.training.epochs === 0 && !('from_teacher' in step.student)) {
+    if (step.training.epochs === 0 && !('from' in step.student)) {
       const message = 'Without an epoch of training only a student cut out of its teacher is worth anything.';
       throw new ServiceError('invalid_request', message, {
         errors: [{ pointer: `${pointer}/training/epochs`, code: 'too_small', message, expected: 'at least 1' }],

@@ -21,7 +21,7 @@ const SCHEME_ACTIONS: Readonly<Record<QuantizeStep['scheme'], string>> = {
   fp16_weights: 'clean the graph up and store weights in FP16; everything runs in FP32',
 };
 
-const networkOf = (student: Exclude<DistillStep['student'], { from_teacher: unknown }>): string =>
+const networkOf = (student: Exclude<DistillStep['student'], { from: unknown }>): string =>
   'model' in student ? `the student ${student.model}` : `a ${student.template} of ${student.widths.join(', ')}`;
 
 /** How a student is cut out of its teacher. */
@@ -46,8 +46,8 @@ function actionOf(step: Step): string {
     return `${SCHEME_ACTIONS[step.scheme]}; then let the model before it teach the result for up to ${recovery.epochs} epochs of at most ${recovery.samples} samples, and keep the better`;
   }
   const { student, training, loss } = step;
-  const cut = 'from_teacher' in student;
-  const made = cut ? `${cutOf(student.from_teacher)}; ` : '';
+  const cut = 'from' in student;
+  const made = cut ? `${cutOf(student)}; ` : '';
   if (cut && training.epochs === 0) return `${made}train nothing`;
   return `${made}train ${cut ? 'it' : networkOf(student)} with loss ${loss.kind} for up to ${training.epochs} epochs, train or take the same student without the teacher, and keep the better`;
 }
