@@ -120,7 +120,14 @@ export async function applyScheme(options: SchemeOptions): Promise<IntegerScheme
     const blocked = method ? await quantizer.quantize(plan, method) : first;
     return {
       ...(chosen || method ? build(chosen, PLAIN_NUMBERS, blocked) : built),
-      ...{ float: model, plan, fusion, presets, methods, rangeNotes: ranges.notes },
+      ...{
+        float: model,
+        plan,
+        fusion,
+        presets,
+        methods,
+        rangeNotes: [...ranges.notes, ...quantizer.notes(method ?? quantizer.methods[0])],
+      },
       calibratedTensors: ranges.tensors,
       rebuild: (numbers) => build(chosen, numbers, blocked),
     };

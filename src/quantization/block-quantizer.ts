@@ -6,7 +6,8 @@ import { breathing } from './breathe.js';
 import { type InputProducts, measureInputProducts, productBytes } from './calibration/input-products.js';
 import { SCORED_SAMPLES, type Scored, scorePresets } from './calibration/score-presets.js';
 import type { CalibrationTask } from './calibration/task.js';
-import { quantizeByGptq } from './gptq.js';
+import { isSound, quantizeByGptq } from './gptq.js';
+import { listed } from './listed-names.js';
 import type { Plan } from './plan.js';
 import type { QuantizationSamples } from './samples.js';
 import { tapGroups } from './tapped-values.js';
@@ -17,6 +18,8 @@ export type WeightMethod = Exclude<BlockOptions['method'], 'auto'>;
 
 /** Samples whose inputs GPTQ looks at: their rows or windows are many times more. */
 const GPTQ_SAMPLES = 64;
+const UNMEASURABLE = 'Their inputs are constants, or too wide to be measured.';
+const OVERFLOWED = 'What their inputs gave on the calibration samples is no finite number, or overflows.';
 /** About as many steps the dearest method without data takes for a weight: three starts of ten rounds. */
 const STEPS_PER_WEIGHT = 30;
 
@@ -38,6 +41,8 @@ export interface JudgedMethod extends Scored<WeightMethod> {
 /** Rounds the weights of plans to few bits; what one plan has needed is known when the next one comes. */
 export class BlockQuantizer {
   readonly #known = new Map<string, BlockWeights>();
+  /** Weights that GPTQ found no use for samples for, with the reason. */
+  readonly #toNearest = new Map<string, string>();
 
   constructor(readonly options: BlockQuantizerOptions) {}
 
@@ -59,7 +64,9 @@ export class BlockQuantizer {
     const missing = operands.filter((operand) => !this.#known.has(key(operand)));
     const measurable = method === 'gptq' ? missing.filter(({ inputs }) => inputs !== null) : [];
     for (const operand of missing) {
-      if (!measurable.includes(operand)) this.#known.set(key(operand), await this.#byItself(operand, method));
+      if (measurable.includes(operand)) continue;
+      if (method === 'gptq') this.#toNearest.set(operand.name, UNMEASURABLE);
+      this.#known.set(key(operand), await this.#byItself(operand, method));
     }
     await this.#byGptq(measurable, (operand, blocks) => this.#known.set(key(operand), blocks));
     const multiplied = new Map<string, BlockWeights>();
@@ -71,6 +78,14 @@ export class BlockQuantizer {
       else multiplied.set(operand.name, blocks);
     }
     return { multiplied, stored };
+  }
+
+  /** What a report should say of a method: weights that it could not treat. */
+  notes(method: WeightMethod): string[] {
+    if (method !== 'gptq') return [];
+    const byReason = new Map<string, string[]>();
+    for (const [name, reason] of this.#toNearest) byReason.set(reason, [...(byReason.get(reason) ?? []), name]);
+    return [...byReason].map(([reason, names]) => `Rounded to nearest, not by gptq: ${listed(names)}. ${reason}`);
   }
 
   /**
@@ -113,6 +128,8 @@ export class BlockQuantizer {
       for (const operand of operands) {
         if (!keys.includes(operand.inputs?.key ?? '')) continue;
         const hessian = hessians(operand, products);
+        if (!(products.get(operand.inputs?.key ?? '') ?? []).every((values) => isSound({ k: operand.shape.k, values })))
+          this.#toNearest.set(operand.name, OVERFLOWED);
         done(operand, await quantizeByGptq(operand.shape, operand.at, hessian, weights, breathing(signal)));
       }
     }

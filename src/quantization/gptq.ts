@@ -62,14 +62,15 @@ async function inverseFactor(
   return r;
 }
 
-/** A Hessian that overflowed in float32, or is none, says nothing: without it every weight is rounded to nearest. */
-function positive(hessian: Hessian): Hessian {
-  const { k, values } = hessian;
-  const sound =
-    values.every(Number.isFinite) &&
-    Array.from({ length: k }, (_, i) => values[i * k + i] as number).every((diagonal) => diagonal >= 0);
-  return sound ? hessian : { k, values: new Float64Array(k * k) };
+/** Whether a Hessian says anything: one that overflowed in float32, or is none, does not. */
+export function isSound({ k, values }: Hessian): boolean {
+  for (let i = 0; i < k; i++) if (!((values[i * k + i] as number) >= 0)) return false;
+  return values.every(Number.isFinite);
 }
+
+/** Without a sound Hessian every weight is rounded to nearest. */
+const positive = (hessian: Hessian): Hessian =>
+  isSound(hessian) ? hessian : { k: hessian.k, values: new Float64Array(hessian.k ** 2) };
 
 /**
  * Rounds weights one input after the other, and lets the inputs that are still open make up for the error on the calibration inputs

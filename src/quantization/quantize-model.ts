@@ -112,6 +112,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
   refuseUnchanged(scheme);
   const sqnr = await sqnrOfNodes(options, float, scheme, shapes, (fraction) => progress('compare', fraction));
   const nodes = reportNodes(scheme, sqnr);
+  const judges = options.selection.length > 0 ? 'selection' : 'calibration';
   const decisions = [...scheme.plan.decisions.values()];
   const integer = decisions.filter(
     (decision) => runsInInteger(decision) && !scheme.fusion?.unfused.has(decision.node.name),
@@ -148,11 +149,21 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
     notes: [
       ...(scheme.notes ?? notesOn(step, scheme)),
       ...(scheme.rangeNotes ?? []),
-      ...(scheme.refinements ?? []).map(noteOn),
+      ...(scheme.refinements ?? []).map((each) => noteOn(each, judges)),
+      ...judgedOnCalibration(options, scheme),
       ...portabilityNotes(nodes),
     ],
     nodes,
   };
+}
+
+/** Whatever was compared on the samples that it was made for looks better than it is. */
+function judgedOnCalibration({ selection, samples }: QuantizeOptions, scheme: Scheme): string[] {
+  const compared = scheme.presets.length + scheme.methods.length + (scheme.refinements?.length ?? 0);
+  if (compared === 0 || !samples || selection.length > 0) return [];
+  return [
+    'No samples are held out for selection, so variants were compared on the calibration samples that they were made for, which favours them: give the dataset a "selection" split.',
+  ];
 }
 
 /** How weights became few bits. */

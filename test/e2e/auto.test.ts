@@ -69,9 +69,13 @@ describe('a search over HTTP', () => {
     assert.deepEqual(found.report.stages[0]?.candidates, candidates);
 
     const plan = found.artifacts.find(({ role }) => role === 'plan')?.id;
-    const again = await finished((await post({ steps: [{ type: 'quantize', scheme: 'auto', plan }] })).id);
+    const planned = { type: 'quantize', scheme: 'auto', plan };
+    const again = await finished((await post({ steps: [planned] })).id);
     assert.equal(again.job.result?.sha256, found.job.result?.sha256);
     assert.deepEqual(again.report.candidates, []);
+    const other = await client.waitFor((await post({ steps: [planned], seed: 7 })).id, () => {});
+    assert.equal(other.error?.code, 'invalid_request');
+    assert.match(other.error?.detail ?? '', /made with the seed 0, not 7/);
   });
 
   test('an engine that dies in the middle is followed by one that goes on with what was measured', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { deserialize, serialize } from 'node:v8';
 import { type Model, node } from '../../src/onnx/ir/graph.js';
 import { floats, type Tensor } from '../../src/onnx/ir/tensor.js';
 import { encodeModel } from '../../src/onnx/serde/encode-model.js';
@@ -50,18 +51,28 @@ async function make(
 }
 
 /** A store that outlives the memory, as a file does. */
-function keeping(): MeasurementStore & { saves: number } {
-  let kept: Uint8Array | null = null;
-  return {
+function keeping(kept: Uint8Array | null = null) {
+  const store = {
     saves: 0,
+    reasons: [] as string[],
     load: async () => kept,
-    async save(bytes) {
+    discarded(reason: string) {
+      this.reasons.push(reason);
+    },
+    async save(bytes: Uint8Array) {
       kept = Uint8Array.from(bytes);
       this.saves++;
     },
   };
+  return store satisfies MeasurementStore;
 }
 
+const range = { min: 0, max: 1 };
+const oddHistogram = {
+  extremes: new Map(),
+  histograms: new Map([['x', { range, counts: new Float64Array(9999), sums: new Float64Array(9999) }]]),
+  underway: null,
+};
 const by = (method: NonNullable<Step['calibration']>['method'], percentile?: number) => ({
   calibration: { method, samples: COUNT, ...(percentile !== undefined && { percentile }) },
 });
@@ -112,6 +123,43 @@ describe('a process that dies', () => {
       assert.ok(store.saves < 30, `${store.saves} times`);
     });
   }
+
+  for (const [what, damage] of [
+    ['of a file that breaks off', (bytes: Uint8Array) => bytes.subarray(0, bytes.length / 2)],
+    ['of something else', () => Uint8Array.from({ length: 100 }, (_, i) => i)],
+    ['of another version', () => serialize({ version: 0, models: new Map() })],
+    ['of an older form', () => serialize(new Map())],
+    ['of histograms of another size', () => serialize({ version: 1, models: new Map([['a', oddHistogram]]) })],
+  ] as const) {
+    test(`what it left ${what} is measured again, and that is told`, async () => {
+      const whole = keeping();
+      const made = await make(new CalibrationMemory(whole), by('entropy'));
+      const store = keeping(damage((await whole.load()) as Uint8Array));
+      const again = await make(new CalibrationMemory(store), by('entropy'));
+      assert.equal(again.asked, SHAPES + 2 * COUNT);
+      assert.equal(again.bytes, made.bytes);
+      assert.equal(store.reasons.length, 1);
+    });
+  }
+
+  test('leaves no more than there is room for', async () => {
+    const histogram = 33_000;
+    for (const [models, room] of [
+      [0, 0],
+      [1, 5 * histogram],
+      [2, 10 * histogram],
+    ] as const) {
+      const store = keeping();
+      const memory = new CalibrationMemory(store, room);
+      await make(memory, by('entropy'), network(1));
+      await make(memory, by('entropy'), network(10));
+      const saved = await store.load();
+      assert.equal(saved === null ? 0 : deserialize(saved).models.size, models);
+      if (models !== 1) continue;
+      const next = new CalibrationMemory(store, room);
+      assert.equal((await make(next, by('entropy'), network(10))).asked, SHAPES, 'the latest is kept');
+    }
+  });
 
   test('leaves nothing for other options to trip over', async () => {
     const store = keeping();

@@ -53,7 +53,7 @@ async function make(
       selection: data.splits.selection,
       cpu: { instructionSets },
       // What a search measured on the way may differ in its last bit from what the winner alone measures, or a later job by its plan.
-      ...(candidates.length > 0 ? {} : { calibrationMemory: keptCalibration(scratch, task.step) }),
+      ...(candidates.length > 0 ? {} : { calibrationMemory: keptCalibration(context) }),
       threads: task.threads,
       scratch,
       signal,

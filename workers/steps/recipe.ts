@@ -85,7 +85,7 @@ export async function settleRecipe(
     exclusive: (timed) => context.exclusive(timed),
     write: writeModelFiles,
     memory: checkpointFiles(scratch, task.step),
-    calibrationMemory: keptCalibration(scratch, task.step),
+    calibrationMemory: keptCalibration(context),
     now: () => performance.now(),
     progress: (fraction) => context.progress('searching', fraction * until),
   });

@@ -3,13 +3,15 @@ import { deserialize, serialize } from 'node:v8';
 import type { Model } from '../../onnx/ir/graph.js';
 import { encodeModelChunks } from '../../onnx/serde/encode-model.js';
 import type { Extremes } from './extremes.js';
-import { Histogram } from './histogram.js';
+import { BINS, Histogram } from './histogram.js';
 import type { Pass } from './pass.js';
 
 /** Where measurements outlive the process. */
 export interface MeasurementStore {
   load(): Promise<Uint8Array | null>;
   save(bytes: Uint8Array): Promise<void>;
+  /** Told when what was loaded cannot be read: it is measured again. */
+  discarded(reason: string): void;
 }
 
 /** What is known of the values of one model on one choice of samples. */
@@ -27,6 +29,34 @@ export interface Measurements {
 const MOST_MODELS = 4;
 /** A pass is saved this often: a process that dies loses a tenth of it. */
 const SAVES_PER_PASS = 10;
+/** What is saved; an attempt that finds another version measures again. */
+const VERSION = 1;
+/** Bytes of what is saved: with its copy while it is written, a quarter of the room that a step has whatever its input. */
+const MOST_SAVED_BYTES = 128 * 2 ** 20;
+/** The numbers of a histogram, and those of one pair of extremes, names included. */
+const HISTOGRAM_BYTES = 2 * 8 * BINS + 256;
+const EXTREMES_BYTES = 256;
+
+interface Saved {
+  readonly version: number;
+  readonly models: ReadonlyMap<string, Measurements>;
+}
+
+function estimatedBytes({ extremes, histograms, underway }: Measurements): number {
+  const begun = underway?.found.size ?? 0;
+  const [moreHistograms, moreExtremes] = underway?.kind === 'histograms' ? [begun, 0] : [0, begun];
+  return HISTOGRAM_BYTES * (histograms.size + moreHistograms) + EXTREMES_BYTES * (extremes.size + moreExtremes);
+}
+
+/** The latest models that have room. */
+function affordable(models: ReadonlyMap<string, Measurements>, mostBytes: number): Map<string, Measurements> {
+  let left = mostBytes;
+  const latest = [...models].toReversed().filter(([, measurements]) => {
+    left -= estimatedBytes(measurements);
+    return left >= 0;
+  });
+  return new Map(latest.toReversed());
+}
 
 const nothing = (): Measurements => ({ extremes: new Map(), histograms: new Map(), underway: null });
 
@@ -50,7 +80,11 @@ function restored(saved: Measurements): Measurements {
 export class CalibrationMemory {
   #models: Map<string, Measurements> | null = null;
 
-  constructor(readonly store: MeasurementStore | null = null) {}
+  /** @param mostBytes what is saved at the most, about */
+  constructor(
+    readonly store: MeasurementStore | null = null,
+    readonly mostBytes = MOST_SAVED_BYTES,
+  ) {}
 
   /** What is known of a model on these samples; whoever measures adds to it. */
   async of(model: Model, indices: readonly number[]): Promise<Measurements> {
@@ -73,13 +107,21 @@ export class CalibrationMemory {
   }
 
   async save(): Promise<void> {
-    if (this.store && this.#models) await this.store.save(serialize(this.#models));
+    if (!this.store || !this.#models) return;
+    const models = affordable(this.#models, this.mostBytes);
+    if (models.size > 0) await this.store.save(serialize({ version: VERSION, models } satisfies Saved));
   }
 
   async #load(): Promise<Map<string, Measurements>> {
     const bytes = (await this.store?.load()) ?? null;
     if (bytes === null) return new Map();
-    const saved: Map<string, Measurements> = deserialize(bytes);
-    return new Map([...saved].map(([key, measurements]) => [key, restored(measurements)]));
+    try {
+      const { version, models }: Saved = deserialize(bytes);
+      if (version !== VERSION) throw new RangeError(`version ${version} is not ${VERSION}`);
+      return new Map([...models].map(([key, measurements]) => [key, restored(measurements)]));
+    } catch (error) {
+      this.store?.discarded(error instanceof Error ? error.message : 'it cannot be read');
+      return new Map();
+    }
   }
 }

@@ -1,9 +1,8 @@
+import { listed } from '../listed-names.js';
 import type { Extremes } from './extremes.js';
 
 /** With fewer samples than this, what the next one exceeds is not known but guessed. */
 const FEW_SAMPLES = 8;
-/** Values that a sentence names. */
-const NAMED = 5;
 
 /** What looks wrong about the samples that ranges were measured on. */
 export function calibrationNotes(measured: ReadonlyMap<string, Extremes>, samples: number): string[] {
@@ -17,10 +16,8 @@ export function calibrationNotes(measured: ReadonlyMap<string, Extremes>, sample
   }
   const constant = [...measured].filter(([, { all }]) => all.min === all.max).map(([value]) => value);
   if (constant.length > 0) {
-    const more = constant.length > NAMED ? ` and ${constant.length - NAMED} more` : '';
-    const named = constant.slice(0, NAMED).join(', ');
     notes.push(
-      `Constant on all calibration samples, so that their ranges say nothing of others: ${named}${more}. Check the dataset and its preprocessing.`,
+      `Constant on all calibration samples, so that their ranges say nothing of others: ${listed(constant)}. Check the dataset and its preprocessing.`,
     );
   }
   return notes;

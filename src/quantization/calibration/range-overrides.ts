@@ -35,12 +35,14 @@ export class RangeOverrides {
    * @throws ServiceError unknown_node when a pattern fits nothing, with the nearest name as a hint
    */
   constructor({ overrides = [], samples }: Calibration, uploaded: Graph) {
+    const names = (field: 'tensor' | 'node', all: () => readonly string[]) =>
+      overrides.some((override) => override[field] !== undefined) ? all() : [];
+    const tensors = names('tensor', () => tensorNames(uploaded));
+    const nodes = names('node', () => nodeNames(uploaded.nodes));
     const at = (index: number, field: 'tensor' | 'node', pattern: string | undefined) => {
       if (pattern === undefined) return null;
       const given = [{ pattern, pointer: `/calibration/overrides/${index}/${field}` }];
-      return field === 'tensor'
-        ? fitsAny(given, tensorNames(uploaded), 'tensor')
-        : fitsAny(given, nodeNames(uploaded.nodes), 'node or operator type');
+      return field === 'tensor' ? fitsAny(given, tensors, 'tensor') : fitsAny(given, nodes, 'node or operator type');
     };
     this.#entries = overrides.map((override, index) => ({
       said: said(override, samples),

@@ -3,6 +3,7 @@ import { GraphEditor } from '../../onnx/ir/editor.js';
 import { node as create, float, intAttribute, type Node } from '../../onnx/ir/graph.js';
 import { floats } from '../../onnx/ir/tensor.js';
 import { type LinearLayer, readLinearLayer, withWeights } from '../../onnx/passes/linear-layer.js';
+import { breathing } from '../breathe.js';
 import { channelMagnitudes } from './channel-magnitudes.js';
 import { divisors } from './divisors.js';
 import { type ScaledRegion, scaledRegion } from './scaled-region.js';
@@ -77,8 +78,13 @@ function largest(
   return result;
 }
 
+/** Weights that are looked at for one place. */
+const weightsOf = ({ layer, absorbers }: Place) =>
+  absorbers.reduce((sum, { data }) => sum + data.length, layer.data.length);
+
 /** s = √(r1 / r2) from the weights' own ranges on both sides (Nagel et al., "Data-Free Quantization", 2019, section 4.1). */
-function fromWeights(found: readonly Place[]): Divisions {
+async function fromWeights(found: readonly Place[], { signal }: TransformContext): Promise<Divisions> {
+  const breathe = breathing(signal);
   const divisions = new Divisions();
   for (let round = 0; round < ROUNDS; round++) {
     for (const place of found) {
@@ -86,6 +92,7 @@ function fromWeights(found: readonly Place[]): Divisions {
       const before = largest([layer], 'output', layer.outputChannels, divisions);
       const behind = largest(absorbers, 'input', layer.outputChannels, divisions);
       divisions.divide(place, divisors(before, behind, 0.5));
+      await breathe(weightsOf(place));
     }
   }
   return divisions;
@@ -94,12 +101,13 @@ function fromWeights(found: readonly Place[]): Divisions {
 /** Whether every output channel reads one input channel: its own scale takes any factor, so the weights have no say. */
 const isDepthwise = ({ node, inputChannels }: LinearLayer) => intAttribute(node, 'group', 1) === inputChannels;
 
-function fromActivations(
+async function fromActivations(
   found: readonly Place[],
   magnitudes: ReadonlyMap<string, Float32Array>,
   alpha: number,
-  perChannel: boolean,
-): Divisions {
+  { perChannel, signal }: TransformContext,
+): Promise<Divisions> {
+  const breathe = breathing(signal);
   const divisions = new Divisions();
   for (const place of found) {
     const { layer, absorbers, values } = place;
@@ -111,6 +119,7 @@ function fromActivations(
     const free = perChannel && absorbers.every(isDepthwise);
     const weights = largest(absorbers, 'input', layer.outputChannels);
     divisions.divide(place, divisors(sizes, weights, free ? 1 : alpha));
+    await breathe(weightsOf(place));
   }
   return divisions;
 }
@@ -135,12 +144,18 @@ function takeBack(editor: GraphEditor, { node, value }: Place['gates'][number], 
   );
 }
 
-function rewritten({ model }: TransformContext, found: readonly Place[], divisions: Divisions): Transformed {
+async function rewritten(
+  { model, signal }: TransformContext,
+  found: readonly Place[],
+  divisions: Divisions,
+): Promise<Transformed> {
+  const breathe = breathing(signal);
   const result = cloneModel(model);
   const editor = new GraphEditor(result.graph);
   const layers = new Map<string, LinearLayer>();
   for (const { layer, absorbers } of found) for (const each of [layer, ...absorbers]) layers.set(each.node.name, each);
   for (const layer of layers.values()) {
+    await breathe(layer.data.length);
     const weights = layer.data.map((_, position) => divisions.weight(layer, position));
     const bias = layer.bias && Float64Array.from(layer.bias, (value, c) => value / divisions.output(layer, c));
     const current = result.graph.nodes.find(({ name }) => name === layer.node.name) as Node;
@@ -165,8 +180,8 @@ export const equalize: Transform = async (context) => {
   return [
     ...ALPHAS.map((alpha) => ({
       name: `from activations, alpha ${alpha}`,
-      apply: () => rewritten(context, found, fromActivations(found, magnitudes, alpha, context.perChannel)),
+      apply: async () => rewritten(context, found, await fromActivations(found, magnitudes, alpha, context)),
     })),
-    { name: 'from weights', apply: () => rewritten(context, found, fromWeights(found)) },
+    { name: 'from weights', apply: async () => rewritten(context, found, await fromWeights(found, context)) },
   ];
 };

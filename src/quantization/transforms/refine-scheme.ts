@@ -110,7 +110,7 @@ class Refiner {
     const tried: { variant: string; options: SchemeOptions; decibel: number }[] = [];
     for (const { name: variant, apply } of variants) {
       this.given.signal.throwIfAborted();
-      const { model, changes } = apply();
+      const { model, changes } = await apply();
       if (changes === 0) continue;
       const next = await this.#optionsFor(model);
       const scheme = await applyScheme({ ...next, calibration: few, progress: () => {} });

@@ -1,7 +1,8 @@
 import { cloneModel } from '../../onnx/ir/clone.js';
 import { GraphEditor } from '../../onnx/ir/editor.js';
 import { node as create, type Node } from '../../onnx/ir/graph.js';
-import { elements, floats, type Tensor } from '../../onnx/ir/tensor.js';
+import { elementCount, elements, floats, type Tensor } from '../../onnx/ir/tensor.js';
+import { breathing } from '../breathe.js';
 import { matrixWeights } from '../matrix-weights.js';
 import { OBSTACLES } from '../quantizable.js';
 import { weightOperands } from '../weight-operands.js';
@@ -109,16 +110,23 @@ function largestWeights(products: readonly Node[], graph: TransformContext['mode
   return result;
 }
 
-function rewritten(
-  { model }: TransformContext,
+async function rewritten(
+  { model, signal }: TransformContext,
   found: readonly Place[],
   magnitudes: ReadonlyMap<string, Float32Array>,
   alpha: number,
-): Transformed {
+): Promise<Transformed> {
   const result = cloneModel(model);
   const editor = new GraphEditor(result.graph);
+  const breathe = breathing(signal);
   let changes = 0;
   for (const { value, products, shared } of found) {
+    await breathe(
+      products.reduce(
+        (sum, { inputs }) => sum + elementCount(model.graph.initializers.get(inputs[1] ?? '')?.dims ?? [0]),
+        0,
+      ),
+    );
     const sizes = magnitudes.get(value);
     if (!sizes) continue;
     const by = divisors(sizes, largestWeights(products, model.graph, sizes.length), alpha);

@@ -30,7 +30,8 @@ export interface Transformed {
 /** One way to carry a transform out; of several the best on held-out samples is taken. */
 export interface Variant {
   readonly name: string;
-  readonly apply: () => Transformed;
+  /** @throws the reason of the context's signal when it is aborted */
+  readonly apply: () => Promise<Transformed>;
 }
 
 /** Looks at a model once and says how it could be rewritten. */

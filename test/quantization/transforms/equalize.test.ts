@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type Model, type Node, node } from '../../../src/onnx/ir/graph.js';
 import { elements, floats, int64s, type Tensor } from '../../../src/onnx/ir/tensor.js';
 import { cleanUp } from '../../../src/onnx/passes/clean-up.js';
 import { decodeModel } from '../../../src/onnx/serde/decode-model.js';
 import { encodeModel } from '../../../src/onnx/serde/encode-model.js';
+import { shapesOnSample } from '../../../src/quantization/shapes.js';
 import { equalize } from '../../../src/quantization/transforms/equalize.js';
 import { runModel } from '../../onnx/session.js';
 import { smallModel } from '../../runtime/small-model.js';
-import { randomTensors } from '../fixtures.js';
+import { randomTensors, samplesOf } from '../fixtures.js';
 import { exactVariants } from './transform-case.js';
 
 const image = [1, 4, 6, 6];
@@ -51,6 +54,35 @@ const model = (nodes: readonly Node[], outputs = ['y'], opset = 17): Model => {
   });
   return { ...made, opsets: new Map([['', opset]]) };
 };
+
+test('it ends when it is told to', async () => {
+  const tensors = randomTensors([1, 64, 4, 4], 1, 11);
+  const wide = smallModel({
+    nodes: [
+      node('Conv', ['x', 'v'], ['c'], { name: 'first', attributes: { pads: [1, 1, 1, 1] } }),
+      node('Conv', ['c', 'w'], ['y'], { name: 'second' }),
+    ],
+    inputs: { x: ['float32', [1, 64, 4, 4]] },
+    outputs: { y: ['float32', null] },
+    constants: { v: random([128, 64, 3, 3], 12), w: random([128, 128, 3, 3], 13) },
+  });
+  const scratch = mkdtempSync(join(tmpdir(), 'modelpress-equalize-'));
+  try {
+    const samples = samplesOf('x', tensors);
+    const controller = new AbortController();
+    const variants = await equalize({
+      ...{ model: wide, samples, calibration: [0], perChannel: true, threads: 1, scratch, signal: controller.signal },
+      shapes: await shapesOnSample(wide, samples, [0], { threads: 1, scratch }),
+      selected: Object.assign(() => true, { excludes: () => false }),
+    });
+    const fromWeights = variants.find(({ name }) => name === 'from weights');
+    const ended = fromWeights?.apply();
+    controller.abort(new Error('enough'));
+    await assert.rejects(ended ?? Promise.resolve(), /enough/);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+});
 
 describe('scales pass from a layer to those behind it', () => {
   const cases: readonly (readonly [string, readonly Node[]])[] = [

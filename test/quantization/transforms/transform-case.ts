@@ -53,7 +53,7 @@ export async function exactVariants(
   const expected = await Promise.all(feeds.map((each) => runModel(before, each)));
   const results = [];
   for (const variant of variants) {
-    const applied = variant.apply();
+    const applied = await variant.apply();
     const encoded = encodeModel(applied.model);
     for (const [index, each] of feeds.entries()) {
       const difference = largestDifference(expected[index] as Map<string, Tensor>, await runModel(encoded, each));
