@@ -14,7 +14,10 @@ export const TenantName = z
 export const CreateKey = z
   .strictObject({
     name: z.string().min(1).max(200),
-    scopes: z.array(Scope).min(1).max(SCOPES.length).default(['read', 'write']),
+    scopes: z.array(Scope).min(1).max(SCOPES.length).optional().meta({
+      description:
+        'Default: read and write. The first key of a service that had none gets all scopes, and is refused without admin: from then on nobody else could make keys.',
+    }),
     tenant: TenantName.optional().meta({ description: 'Default: the tenant of the key that makes this one.' }),
   })
   .meta({ id: 'CreateKey' });

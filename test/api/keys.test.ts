@@ -35,6 +35,27 @@ test('a key is shown once, listed without its secret, works, and ends at once', 
   await admin().delete(`/v1/keys/${id}`).expect(404);
 });
 
+test('the first key of a service without any can make others, and is refused where it could not', async () => {
+  const keyless = await startApi();
+  try {
+    const post = (agent: ReturnType<typeof keyless.agent>, body: object) => agent.post('/v1/keys').send(body);
+    const { body: problem } = await post(keyless.agent(), { name: 'x', scopes: ['read', 'write'] }).expect(422);
+    assert.deepEqual([problem.code, problem.errors[0].pointer], ['invalid_request', '/scopes']);
+    assert.match(problem.detail, /"admin"/);
+    await keyless.agent().get('/v1/models').expect(200);
+    const { body: first } = await post(keyless.agent(), { name: 'x' }).expect(201);
+    assert.deepEqual(first.scopes, ['read', 'write', 'admin']);
+    await keyless.agent().get('/v1/models').expect(401);
+    const holder = keyless.agent(first.secret);
+    const { body: second } = await post(holder, { name: 'y' }).expect(201);
+    assert.deepEqual(second.scopes, ['read', 'write']);
+    assert.equal((await holder.get('/v1/keys').expect(200)).body.data.length, 2);
+    await holder.delete(`/v1/keys/${second.id}`).expect(204);
+  } finally {
+    await keyless.stop();
+  }
+});
+
 test('an event stream ends when its key is removed', async () => {
   const listening = await startApi({ adminKey: ADMIN_KEY, pingMs: 20 });
   try {
