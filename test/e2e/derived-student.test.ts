@@ -70,6 +70,28 @@ describe('students cut out of a teacher, over HTTP', () => {
     assert.match(await page.text(), /Cut out of the teacher: 0\.3\d*x its parameters/);
   });
 
+  test('a student that is to take a share of the time is timed again once it was chosen', async () => {
+    const wide = await client.templateModel({
+      ...{ template: 'mlp', widths: [256, 256], classes: 10 },
+      input: { name: 'x', shape: [64] },
+    });
+    const target = { latency_ratio: 0.8 };
+    const job = await client.createJob({
+      ...{ model: wide.id, dataset },
+      evaluate: { samples: 100, latency: { runs: 40, batch: 64 } },
+      steps: [{ type: 'distill', student: { from_teacher: { target, samples: 64 } }, training: { epochs: 0 } }],
+    });
+    const done = await client.waitFor(job.id, () => {});
+    assert.equal(done.status, 'succeeded', JSON.stringify(done.error));
+    const { stages } = await client.report(job.id);
+    const derived = stages[0]?.distillation?.derived ?? assert.fail('nothing was derived');
+    assert.ok(derived.width < 1 && derived.operations.student < derived.operations.teacher);
+    const { value, ci95 } = derived.latency_ratio ?? assert.fail('nothing was timed');
+    assert.ok(value > 0 && ci95[0] <= value && value <= ci95[1]);
+    const page = await fetch(`${service.url}/v1/jobs/${job.id}/report`, { headers: { accept: 'text/markdown' } });
+    assert.match(await page.text(), /A run takes 0\.\d+ \(/);
+  });
+
   test('what cannot be is refused at once, or by the engine with what to do', async () => {
     const post = async (student: object, training: object = {}) => {
       const response = await fetch(`${service.url}/v1/jobs`, {
