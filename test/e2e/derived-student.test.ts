@@ -79,7 +79,7 @@ describe('students cut out of a teacher, over HTTP', () => {
     const job = await client.createJob({
       ...{ model: wide.id, dataset },
       evaluate: { samples: 100, latency: { runs: 40, batch: 64 } },
-      steps: [{ type: 'distill', student: { from_teacher: { target, samples: 64 } }, training: { epochs: 0 } }],
+      steps: [{ type: 'distill', student: { from: 'teacher', target, samples: 64 }, training: { epochs: 0 } }],
     });
     const done = await client.waitFor(job.id, () => {});
     assert.equal(done.status, 'succeeded', JSON.stringify(done.error));

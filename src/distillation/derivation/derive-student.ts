@@ -112,7 +112,7 @@ export async function deriveStudent(teacherModel: Model, options: DerivationOpti
 
 /** Groups with a layer that keeps its width keep theirs. */
 function withKept(groups: readonly ChannelGroup[], keep: FromTeacher['keep']): ChannelGroup[] {
-  const patterns = keep.map((pattern, index) => ({ pattern, pointer: `/student/from_teacher/keep/${index}` }));
+  const patterns = keep.map((pattern, index) => ({ pattern, pointer: `/student/keep/${index}` }));
   const layers = groups.flatMap((group) => group.layers);
   const named = fitsAny(patterns, layers, 'node or operator type');
   return groups.map((group) => {
