@@ -5,7 +5,7 @@ import { LatencySpec } from '../../src/contracts/job-spec.js';
 import { QuantizeStep } from '../../src/contracts/quantize-step.js';
 import { environmentOf } from '../../src/evaluation/environment.js';
 import type { EvaluatedModel } from '../../src/evaluation/evaluated-model.js';
-import { latencyOf, speedup } from '../../src/evaluation/latency/speedup.js';
+import { latencyOf, speedupOf } from '../../src/evaluation/latency/speedup.js';
 import { measureLatency } from '../../src/evaluation/measure-latency.js';
 import { openTaskSamples } from '../../workers/steps/task-samples.js';
 import type { BenchCase } from './cases.js';
@@ -37,25 +37,20 @@ export async function timeContenders(
     for (const contender of contenders) {
       models[contender] = await modelFiles(join(results.contender(name, contender), 'model.onnx'));
     }
-    const { times, runs } = await measureLatency({
+    const { rounds, runs } = await measureLatency({
       models,
       ...{ samples, indices: splits.evaluation, latency: LatencySpec.parse({ runs: RUNS }), seed: SEED, signal },
       ...{ exclusive: context.exclusive, now: () => performance.now(), progress: () => {} },
     });
-    const original = times[ORIGINAL];
-    if (!original) throw new Error('the original was not timed');
-    const auto = times[AUTO];
-    const timed = contenders.flatMap((contender) => {
-      const own = times[contender];
-      if (!own) return [];
-      const gain = speedup(original, own, SEED);
-      const over = auto && contender !== AUTO ? speedup(auto, own, SEED) : null;
-      return [[contender, { ms: latencyOf(own).p20, speedup: gain, over_auto: over }] as const];
+    const timed = contenders.map((contender) => {
+      const gain = speedupOf(rounds, ORIGINAL, contender, SEED);
+      const over = contenders.includes(AUTO) && contender !== AUTO ? speedupOf(rounds, AUTO, contender, SEED) : null;
+      return [contender, { ms: latencyOf(rounds, contender).p20, speedup: gain, over_auto: over }] as const;
     });
     return {
       environment: environmentOf(task.threads),
       runs,
-      original_ms: latencyOf(original).p20,
+      original_ms: latencyOf(rounds, ORIGINAL).p20,
       original_bytes: task.original.bytes,
       models: Object.fromEntries(timed),
     };

@@ -3,7 +3,7 @@ import type { Measured, Report } from '../contracts/report.js';
 import type { Samples } from '../datasets/samples.js';
 import { environmentOf } from './environment.js';
 import { type EvaluatedModel, totalBytes } from './evaluated-model.js';
-import { latencyOf, medianLatency, speedup } from './latency/speedup.js';
+import { latencyOf, medianOf, speedupOf } from './latency/speedup.js';
 import { measureLatency } from './measure-latency.js';
 import { type MeasuredMetric, measureMetric } from './measure-metric.js';
 import { decideRequirements, overallVerdict } from './requirements.js';
@@ -76,7 +76,7 @@ export async function evaluateModels(options: EvaluationOptions): Promise<Evalua
     ...{ original, result, samples, indices, synthetic, evaluate, signal, threads: options.threads },
     progress: (fraction) => options.progress('scoring', fraction),
   });
-  const { times, runs, batch } = await measureLatency({
+  const { rounds, runs, batch } = await measureLatency({
     models: { original, result, ...(cleaned && { cleaned }) },
     ...{ samples, indices, signal, seed, latency: evaluate.latency },
     exclusive: options.exclusive,
@@ -88,16 +88,16 @@ export async function evaluateModels(options: EvaluationOptions): Promise<Evalua
     bytes: totalBytes(options[name]),
     sha256: options[name].sha256,
     metric: { name: measured.metric.name, samples: indices.length, ...estimate(measured[name]) },
-    latency_ms: latencyOf(times[name]),
+    latency_ms: latencyOf(rounds, name),
   });
   const sizeRatio = totalBytes(result) / totalBytes(original);
-  const gain = speedup(times.original, times.result, seed);
+  const gain = speedupOf(rounds, 'original', 'result', seed);
   const requirements = decideRequirements(options.require, {
     metricDrop: synthetic ? null : measured.drop,
     metric: synthetic ? null : measured.result,
     higherIsBetter: measured.metric.higherIsBetter,
     speedup: gain,
-    latency: medianLatency(times.result, seed),
+    latency: medianOf(rounds, 'result', seed),
     bytes: totalBytes(result),
     sizeRatio,
   });
@@ -109,8 +109,8 @@ export async function evaluateModels(options: EvaluationOptions): Promise<Evalua
     size_ratio: sizeRatio,
     speedup: gain,
     speedup_parts: cleaned && {
-      cleanup: speedup(times.original, times.cleaned, seed),
-      quantization: speedup(times.cleaned, times.result, seed),
+      cleanup: speedupOf(rounds, 'original', 'cleaned', seed),
+      quantization: speedupOf(rounds, 'cleaned', 'result', seed),
     },
     metric_drop: estimate(measured.drop),
     notes: notesOf(options, measured, runs, batch),

@@ -6,7 +6,7 @@ import type { Samples } from '../datasets/samples.js';
 import { type EvaluatedModel, totalBytes } from '../evaluation/evaluated-model.js';
 import { overRounds } from '../evaluation/latency/combine.js';
 import { medianLatency, speedup } from '../evaluation/latency/speedup.js';
-import { measureLatency } from '../evaluation/measure-latency.js';
+import { timeRound } from '../evaluation/measure-latency.js';
 import { type MeasuredMetric, measureMetric } from '../evaluation/measure-metric.js';
 import { RememberedAnswers } from '../evaluation/remembered-answers.js';
 import { decideRequirements } from '../evaluation/requirements.js';
@@ -17,7 +17,7 @@ import { carryOut, inBatches, type RecipeOptions } from './carry-out.js';
 import type { Quality, Scored, Timing, Workshop } from './workshop.js';
 
 /** A round of timing, for all models of it together: small, since most candidates are far from the original's speed; more follow where not. */
-const ROUND = { blocks: 20, runsPerBlock: 5, milliseconds: 2_500 } as const;
+const ROUND = { blocks: 20, fewestBlocks: 8, budgetMs: 2_500 } as const;
 
 export interface WorkshopOptions extends Omit<RecipeOptions, 'progress' | 'samples'> {
   readonly original: EvaluatedModel;
@@ -93,27 +93,22 @@ export class MeasuringWorkshop implements Workshop<FolderModel> {
 
   timing(models: readonly Scored<FolderModel>[]): Timing {
     const { original, samples, selection, evaluate, seed, signal, exclusive, now } = this.options;
-    const entries = [['original', original], ...models.map(({ made }, index) => [String(index), made.files])] as const;
+    const nameOf = (index: number) => `candidate ${index}`;
+    const entries = [['original', original], ...models.map(({ made }, i) => [nameOf(i), made.files])] as const;
     const found = models.map(() => ({ speedups: [] as Estimate[], latencies: [] as Estimate[] }));
-    let count = 0;
+    let turn = 0;
     return {
       round: async () => {
-        // Sessions of one file differ by about a percent, by where their memory lies: each round opens its own, in another order.
-        const opened = count++ % 2 === 0 ? entries : entries.toReversed();
-        const { times } = await measureLatency({
-          models: Object.fromEntries(opened) as Record<string, EvaluatedModel>,
-          ...{ samples, indices: selection, seed, signal, exclusive, now },
-          latency: { ...evaluate.latency, runs: ROUND.blocks * ROUND.runsPerBlock },
-          ...{ blocks: ROUND.blocks, budgetMs: ROUND.milliseconds, progress: () => {} },
+        const { times } = await timeRound({
+          models: Object.fromEntries(entries) as Record<string, EvaluatedModel>,
+          ...{ samples, indices: selection, seed, signal, exclusive, now, latency: evaluate.latency },
+          ...{ ...ROUND, turn: turn++, progress: () => {} },
         });
-        for (const [index, { speedups, latencies }] of found.entries()) {
-          const [baseline, own] = [times.original, times[index]];
-          if (!baseline || !own) throw new Error('every model was timed');
-          speedups.push(speedup(baseline, own, seed));
-          latencies.push(medianLatency(own, seed));
-        }
-        return models.map((model, index) => {
-          const { speedups = [], latencies = [] } = found[index] ?? {};
+        return found.map(({ speedups, latencies }, i) => {
+          const [baseline, own, model] = [times.original, times[nameOf(i)], models[i]];
+          if (!baseline || !own || !model) throw new Error('every model was timed');
+          speedups.push(speedup(baseline, own, seed + turn));
+          latencies.push(medianLatency(own, seed + turn));
           return this.#measurements(model, overRounds(speedups), overRounds(latencies));
         });
       },

@@ -7,13 +7,13 @@ export class BlockTimes {
   readonly #blocks: Int32Array;
   readonly #perBlock: Int32Array;
 
-  /** @param blocks the times of each block; every model of a comparison has the same number of blocks. */
-  constructor(blocks: readonly (readonly number[])[]) {
-    const runs = blocks.flatMap((times, block) => times.map((time) => ({ time, block })));
+  /** @param times the times of each block; every model of a comparison has the same number of blocks. */
+  constructor(readonly times: readonly (readonly number[])[]) {
+    const runs = times.flatMap((own, block) => own.map((time) => ({ time, block })));
     runs.sort((a, b) => a.time - b.time);
     this.#values = Float64Array.from(runs, ({ time }) => time);
     this.#blocks = Int32Array.from(runs, ({ block }) => block);
-    this.#perBlock = Int32Array.from(blocks, (times) => times.length);
+    this.#perBlock = Int32Array.from(times, (own) => own.length);
   }
 
   get blockCount(): number {

@@ -1,7 +1,8 @@
 import type { Latency } from '../../contracts/report.js';
 import type { Estimate } from '../statistics/confidence.js';
-import type { BlockTimes } from './block-times.js';
+import { BlockTimes } from './block-times.js';
 import { bootstrapBlocks } from './bootstrap-blocks.js';
+import { overRounds } from './combine.js';
 
 /** Programs are compared by this percentile: neighbours on the machine only ever add time, so the lower part is the program's own. */
 const COMPARED = 0.2;
@@ -18,10 +19,22 @@ export const speedup = (baseline: BlockTimes, candidate: BlockTimes, seed: numbe
 export const medianLatency = (times: BlockTimes, seed: number): Estimate =>
   bootstrapBlocks(times.blockCount, (weights) => times.percentile(0.5, weights), seed);
 
+type Rounds<Name extends string> = readonly Readonly<Record<Name, BlockTimes>>[];
+
+/** The speed-up over rounds that were timed one after the other. */
+export const speedupOf = <Name extends string>(
+  rounds: Rounds<Name>,
+  baseline: Name,
+  candidate: Name,
+  seed: number,
+): Estimate => overRounds(rounds.map((times, turn) => speedup(times[baseline], times[candidate], seed + turn)));
+
+/** The median time over rounds. */
+export const medianOf = <Name extends string>(rounds: Rounds<Name>, name: Name, seed: number): Estimate =>
+  overRounds(rounds.map((times, turn) => medianLatency(times[name], seed + turn)));
+
 /** Percentiles of all timed runs, in milliseconds. */
-export const latencyOf = (times: BlockTimes): Latency => ({
-  p20: times.percentile(0.2),
-  p50: times.percentile(0.5),
-  p90: times.percentile(0.9),
-  p99: times.percentile(0.99),
-});
+export function latencyOf<Name extends string>(rounds: Rounds<Name>, name: Name): Latency {
+  const all = new BlockTimes(rounds.flatMap((times) => times[name].times));
+  return { p20: all.percentile(0.2), p50: all.percentile(0.5), p90: all.percentile(0.9), p99: all.percentile(0.99) };
+}

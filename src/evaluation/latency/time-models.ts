@@ -8,10 +8,8 @@ export const MIN_BLOCKS = 40;
 const MAX_BLOCKS = 200;
 /** Runs of one block when there are enough to choose: short blocks alternate often, so drift of the machine hits all models alike. */
 const RUNS_PER_BLOCK = 5;
-/** Fewest blocks of a round that its milliseconds end early: what is slow, or on a busy machine, is not waited for. */
-const MIN_ROUND_BLOCKS = 8;
 /** Milliseconds that timing may take for all models together; slow models get fewer runs, never fewer blocks. */
-const TIMING_BUDGET_MS = 60_000;
+export const TIMING_BUDGET_MS = 60_000;
 /** Milliseconds above which a run is so long that the model's caches are warm after the first instant of it. */
 const LONG_RUN_MS = 50;
 
@@ -21,12 +19,17 @@ export interface TimedModels<Name extends string> {
   readonly runs: number;
 }
 
+/** Blocks for so many runs of each model. */
+export const blocksFor = (runs: number): number =>
+  Math.min(MAX_BLOCKS, Math.max(MIN_BLOCKS, Math.floor(runs / RUNS_PER_BLOCK)));
+
 /**
  * Times models that alternate in blocks of one process. The order rotates from block to block, and a block starts with one untimed run
  * that brings the model's weights back into the caches.
  * @param task.models one run of each, by name.
  * @param task.runs timed runs wanted of each model.
- * @param task.blocks how many blocks at most, where this is a round of several and may end at its budget; else at least MIN_BLOCKS.
+ * @param task.blocks how many blocks, where this is a round of several; else as many as the runs need.
+ * @param task.fewestBlocks after these, the round ends with its milliseconds; default: all blocks.
  * @param task.now a monotonic clock in milliseconds.
  * @param task.budgetMs milliseconds that all models together may take, one run of each block apart.
  */
@@ -34,6 +37,7 @@ export async function timeModels<Name extends string>(task: {
   readonly models: Readonly<Record<Name, () => Promise<unknown>>>;
   readonly runs: number;
   readonly blocks?: number;
+  readonly fewestBlocks?: number;
   readonly budgetMs?: number;
   now(): number;
   readonly signal: AbortSignal;
@@ -55,7 +59,7 @@ export async function timeModels<Name extends string>(task: {
     usual.set(name, Math.min(...warmUp));
   }
 
-  const blocks = task.blocks ?? Math.min(MAX_BLOCKS, Math.max(MIN_BLOCKS, Math.floor(task.runs / RUNS_PER_BLOCK)));
+  const { blocks = blocksFor(task.runs) } = task;
   const round = [...usual.values()].reduce((sum, time) => sum + time, 0);
   const budgetMs = task.budgetMs ?? TIMING_BUDGET_MS;
   const affordable = Math.floor(budgetMs / (round * blocks));
@@ -64,7 +68,7 @@ export async function timeModels<Name extends string>(task: {
   const taken = Object.fromEntries(names.map((name) => [name, [] as number[][]])) as Record<Name, number[][]>;
   const began = task.now();
   let done = 0;
-  const over = () => task.blocks !== undefined && done >= MIN_ROUND_BLOCKS && task.now() - began > budgetMs;
+  const over = () => done >= (task.fewestBlocks ?? blocks) && task.now() - began > budgetMs;
   for (; done < blocks && !over(); done++) {
     for (let turn = 0; turn < names.length; turn++) {
       const name = names[(done + turn) % names.length] as Name;
