@@ -53,19 +53,29 @@ export const fastest = (models: readonly Measured[]): Measured | null =>
 /** When speed is what counts, this many times the bytes of the smallest are not too many for a better model. */
 const NEARLY_AS_SMALL = 1.2;
 
+/** Those that lose no more than is allowed as measured; all, where there are none: then what chance explains is not held against them. */
+function sound(models: readonly Measured[], maxDrop: number): readonly Measured[] {
+  const within = models.filter(({ measured }) => measured.drop.value <= maxDrop);
+  return within.length > 0 ? within : models;
+}
+
 /** Among the best for the objective, as far as measuring can tell them apart, the best in the other one; then the nearest to the original. */
-const BEST: Readonly<Record<Objective, (front: readonly Measured[]) => Measured | null>> = {
-  latency(front) {
+const BEST: Readonly<Record<Objective, (front: readonly Measured[], maxDrop: number) => Measured | null>> = {
+  latency(front, maxDrop) {
     const best = fastest(front);
-    const fast = front.filter((one) => best !== null && asFastAs(one, best));
+    const fast = sound(
+      front.filter((one) => best !== null && asFastAs(one, best)),
+      maxDrop,
+    );
     const smallest = least(fast, ({ made }) => made.bytes);
     const atMost = (smallest?.made.bytes ?? 0) * NEARLY_AS_SMALL;
     return fast.filter(({ made }) => made.bytes <= atMost).toSorted(compareQuality)[0] ?? null;
   },
-  size(front) {
-    const smallest = least(front, ({ made }) => made.bytes);
+  size(front, maxDrop) {
+    const good = sound(front, maxDrop);
+    const smallest = least(good, ({ made }) => made.bytes);
     const atMost = (smallest?.made.bytes ?? 0) * (1 + SAME_SIZE);
-    return fastest(front.filter(({ made }) => made.bytes <= atMost));
+    return fastest(good.filter(({ made }) => made.bytes <= atMost));
   },
 };
 
@@ -77,8 +87,9 @@ function least<Item>(items: readonly Item[], cost: (item: Item) => number): Item
 /**
  * The Pareto front of bytes, metric and latency over the acceptable candidates, and the one on it that suits the objective best. When
  * nothing is acceptable, candidates that the job's own requirements allow are; when there are none either, nothing is chosen.
+ * @param maxDrop of the metric, that is allowed
  */
-export function choose(candidates: readonly Candidate[], objective: Objective): Choice {
+export function choose(candidates: readonly Candidate[], objective: Objective, maxDrop: number): Choice {
   const measured = candidates.filter(isMeasured);
   const acceptable = measured.filter(({ refused }) => refused === null);
   const eligible = acceptable.length > 0 ? acceptable : measured.filter((one) => one.satisfiesRequirements);
@@ -90,5 +101,5 @@ export function choose(candidates: readonly Candidate[], objective: Objective): 
       return better ? [[one, better] as const] : [];
     }),
   );
-  return { chosen: BEST[objective](front), front, dominatedBy };
+  return { chosen: BEST[objective](front, maxDrop), front, dominatedBy };
 }

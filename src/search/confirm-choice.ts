@@ -2,7 +2,7 @@ import type { Requirements } from '../contracts/job-spec.js';
 import type { Objective } from '../contracts/quantize-step.js';
 import type { Candidate, Measurements } from './candidate.js';
 import { asFastIsDecided, type Choice, choose, fastest, type Measured } from './choose.js';
-import { judge, speedUndecided } from './judge.js';
+import { judge, maxDrop, speedUndecided } from './judge.js';
 import { nameOf } from './report-candidates.js';
 import { speedWords } from './speed.js';
 import { timeUntilDecided } from './time-until-decided.js';
@@ -72,7 +72,7 @@ export async function confirmChoice(found: readonly Candidate[], options: Confir
   const confirmed = new Set<string>();
   const notes: string[] = [];
   for (;;) {
-    const choice = choose(candidates, options.objective);
+    const choice = choose(candidates, options.objective, maxDrop(options.require));
     const { chosen } = choice;
     const name = chosen && nameOf(chosen.recipe);
     if (!chosen || name === null || confirmed.has(name)) return { candidates, choice, notes };

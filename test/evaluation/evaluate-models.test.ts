@@ -4,11 +4,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Evaluate, Requirements } from '../../src/contracts/job-spec.js';
+import { Evaluate, LatencySpec, Requirements } from '../../src/contracts/job-spec.js';
 import { Report } from '../../src/contracts/report.js';
 import { castTo } from '../../src/datasets/cast.js';
 import { type EvaluationOptions, evaluateModels } from '../../src/evaluation/evaluate-models.js';
 import type { EvaluatedModel } from '../../src/evaluation/evaluated-model.js';
+import { measureLatency } from '../../src/evaluation/measure-latency.js';
 import { node } from '../../src/onnx/ir/graph.js';
 import { floats } from '../../src/onnx/ir/tensor.js';
 import { encodeModel } from '../../src/onnx/serde/encode-model.js';
@@ -194,6 +195,28 @@ describe('evaluateModels', () => {
       }),
     );
     assert.deepEqual([...new Set(phases)], ['scoring scoring', 'timing alone']);
+  });
+
+  it('times in rounds whose sessions are opened anew, 40 blocks in all', async () => {
+    const original = await scaled('rounds', GOOD);
+    let alone = 0;
+    const { rounds, runs } = await measureLatency({
+      models: { original, result: original },
+      ...{ samples: arraySamples(rows(4)), indices: all(4), latency: LatencySpec.parse({ runs: 40 }), seed: 0 },
+      exclusive: (timed) => {
+        alone++;
+        return timed();
+      },
+      ...{ now: () => performance.now(), signal: new AbortController().signal, progress: () => {} },
+    });
+    assert.deepEqual([alone, runs], [2, 40]);
+    assert.deepEqual(
+      rounds.map((times) => [times.original.blockCount, times.result.blockCount]),
+      [
+        [20, 20],
+        [20, 20],
+      ],
+    );
   });
 
   it('times stated shapes on made-up inputs', async () => {

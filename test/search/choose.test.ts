@@ -71,15 +71,15 @@ describe('choose', () => {
   const all: Candidate[] = [fast, small, both, slow, beaten, bad];
 
   test('the fastest; among those as fast as measuring can tell, the smallest', () => {
-    assert.equal(choose(all, 'latency').chosen, both);
+    assert.equal(choose(all, 'latency', 0.01).chosen, both);
   });
 
   test('the smallest of those that are no slower', () => {
-    assert.equal(choose(all, 'size').chosen, small);
+    assert.equal(choose(all, 'size', 0.01).chosen, small);
   });
 
   test('the front holds what nothing beats in everything, and names who beats the others', () => {
-    const choice = choose(all, 'latency');
+    const choice = choose(all, 'latency', 0.01);
     assert.deepEqual(choice.front, [small, both]);
     const rows = Object.fromEntries(reportCandidates(all, choice).map((row) => [row.variant, row]));
     assert.match(rows.beaten?.refused ?? '', /no smaller or better than int8_static \(small\), and slower/);
@@ -100,22 +100,34 @@ describe('choose', () => {
   test('of those that score the same, the one whose outputs are nearer, unless it is much larger', () => {
     const int4 = (bytes: number) => candidate('int4', bytes, measurements(1.5, 0, { noise: 0.01 }));
     const int8 = candidate('int8', 220, measurements(1.5, 0));
-    assert.equal(choose([int4(190), int8], 'latency').chosen, int8);
-    assert.equal(choose([int4(190), int8], 'latency').front.length, 2);
+    assert.equal(choose([int4(190), int8], 'latency', 0.01).chosen, int8);
+    assert.equal(choose([int4(190), int8], 'latency', 0.01).front.length, 2);
     const small = int4(120);
-    assert.equal(choose([small, int8], 'latency').chosen, small);
+    assert.equal(choose([small, int8], 'latency', 0.01).chosen, small);
+  });
+
+  test('a drop that only chance excuses is taken where nothing else is as fast', () => {
+    const excused = candidate('excused', 100, measurements(1.5, 0.03, { dropError: 0.05 }));
+    const within = candidate('within', 300, measurements(1.49, 0.01));
+    for (const objective of ['latency', 'size'] as const) {
+      assert.equal(choose([excused, within], objective, 0.01).chosen, within);
+      assert.equal(choose([excused, within], objective, 0.03).chosen, excused);
+      assert.equal(choose([excused], objective, 0.01).chosen, excused);
+    }
+    const slow = candidate('slow', 300, measurements(1.1, 0));
+    assert.equal(choose([excused, slow], 'latency', 0.01).chosen, excused);
   });
 
   test('requirements decide where nothing satisfies what nobody required', () => {
     const require = { max_size_ratio: 0.3, strict: false };
     const slowButSmall = candidate('slow but small', 50, measurements(0.7, 0), require);
-    assert.equal(choose([slowButSmall], 'latency').chosen, slowButSmall);
+    assert.equal(choose([slowButSmall], 'latency', 0.01).chosen, slowButSmall);
     const fitting = candidate('fitting', 60, measurements(1.1, 0), require);
-    assert.equal(choose([slowButSmall, fitting], 'size').chosen, fitting);
+    assert.equal(choose([slowButSmall, fitting], 'size', 0.01).chosen, fitting);
   });
 
   test('nothing when nothing is acceptable: the report names the original as the last resort', () => {
-    const choice = choose([slow, bad], 'latency');
+    const choice = choose([slow, bad], 'latency', 0.01);
     assert.equal(choice.chosen, null);
     const last = reportCandidates([slow, bad], choice).at(-1);
     assert.equal(last?.scheme, 'original');
