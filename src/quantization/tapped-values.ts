@@ -2,7 +2,7 @@ import type { Graph, Model, Value } from '../onnx/ir/graph.js';
 import { deadCode } from '../onnx/passes/dead-code.js';
 
 /** Values tapped in one pass hold at most this many bytes together, in each model that is run: memory stays bounded for any model. */
-const TAP_BYTES = 32 * 2 ** 20;
+const TAP_BYTES = 64 * 2 ** 20;
 
 /** Values, each with the bytes that one run gives of it, in groups that fit the memory bound together; a larger one stands alone. */
 export function tapGroups(values: ReadonlyMap<string, number>): string[][] {

@@ -28,13 +28,37 @@ export class Histogram {
     return (this.range.max - this.range.min) / BINS;
   }
 
+  /**
+   * Four numbers at a time: their bins are known before the first of them is written to. Where a processor may not load before the
+   * addresses of earlier stores are known (a mitigation that hosts of containers switch on), one at a time takes twice as long.
+   */
   add(values: Float32Array): void {
     const { counts, sums } = this;
     const { min, max } = this.range;
     const perUnit = max > min ? BINS / (max - min) : 0;
-    for (let i = 0; i < values.length; i++) {
+    const last = BINS - 1;
+    const whole = values.length - (values.length % 4);
+    for (let i = 0; i < whole; i += 4) {
+      const a = values[i] as number;
+      const b = values[i + 1] as number;
+      const c = values[i + 2] as number;
+      const d = values[i + 3] as number;
+      const binA = Math.min(last, Math.max(0, (a - min) * perUnit)) | 0;
+      const binB = Math.min(last, Math.max(0, (b - min) * perUnit)) | 0;
+      const binC = Math.min(last, Math.max(0, (c - min) * perUnit)) | 0;
+      const binD = Math.min(last, Math.max(0, (d - min) * perUnit)) | 0;
+      (counts[binA] as number)++;
+      (sums[binA] as number) += a;
+      (counts[binB] as number)++;
+      (sums[binB] as number) += b;
+      (counts[binC] as number)++;
+      (sums[binC] as number) += c;
+      (counts[binD] as number)++;
+      (sums[binD] as number) += d;
+    }
+    for (let i = whole; i < values.length; i++) {
       const value = values[i] as number;
-      const bin = Math.min(BINS - 1, Math.max(0, (value - min) * perUnit)) | 0;
+      const bin = Math.min(last, Math.max(0, (value - min) * perUnit)) | 0;
       (counts[bin] as number)++;
       (sums[bin] as number) += value;
     }
