@@ -9,6 +9,7 @@ import { createLogger, type Logger } from '../src/platform/logger.js';
 import { runEntry } from '../src/platform/run-entry.js';
 import { openServices, type Services } from '../src/services.js';
 import { workerMetrics } from './metrics.js';
+import { CalibrationCache, calibrationRoot } from './supervisor/calibration-cache.js';
 import type { EngineLimits } from './supervisor/limits.js';
 import { Machine } from './supervisor/machine.js';
 import { scratchRoot } from './supervisor/scratch.js';
@@ -47,6 +48,7 @@ export async function startWorker(
     logger,
     owner: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
     scratchRoot: scratchRoot(config.dataDir),
+    calibrations: new CalibrationCache(calibrationRoot(config.dataDir)),
     engineThreads: config.engineThreads,
     engineMemoryMb: config.engineMemoryMb,
     logLevel: config.logLevel,

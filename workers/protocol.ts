@@ -101,5 +101,8 @@ export const SupervisorMessage = z.discriminatedUnion('type', [
 ]);
 export type SupervisorMessage = z.infer<typeof SupervisorMessage>;
 
+/** What was measured on calibration samples, among the checkpoints of a step. */
+export const CALIBRATION_RUN = 'calibration';
+
 /** Name in the scratch folder of the checkpoint of a training run, which outlives the attempt. */
 export const checkpointFile = (step: number, run: string): string => `checkpoint-${step}-${run}.bin`;

@@ -184,6 +184,10 @@ export const StageReport = z.object({
       method: z.string(),
       samples: z.int(),
       tensors: z.int(),
+      reused: z.boolean().optional().meta({
+        description:
+          'All of it had been measured before, by an earlier job with the same model, data, samples and method, or by an attempt that was interrupted.',
+      }),
       percentile: z.number().optional(),
       presets: z
         .array(z.object({ name: z.string(), output_sqnr_db: z.number(), chosen: z.boolean() }))

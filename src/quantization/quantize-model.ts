@@ -126,6 +126,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
         method: step.calibration.method,
         samples: Math.min(options.calibration.length, step.calibration.samples),
         tensors: scheme.calibratedTensors,
+        ...(options.calibrationMemory?.reused && { reused: true }),
         ...(step.calibration.percentile !== undefined && { percentile: step.calibration.percentile }),
         ...(scheme.presets.length > 0 && {
           presets: scheme.presets.map(({ preset, decibel, chosen }) => ({

@@ -55,7 +55,7 @@ const stageLines = (stage: StageReport): string[] => [
       : ` ${plural(stage.integer_nodes, 'node')} in integer, ${stage.float_nodes ?? 0} that could stayed in float.`) +
     (stage.calibration === undefined
       ? ''
-      : ` Calibrated by ${code(stage.calibration.method)} on ${plural(stage.calibration.samples, 'sample')}, ${plural(stage.calibration.tensors, 'tensor')}.`),
+      : ` Calibrated by ${code(stage.calibration.method)} on ${plural(stage.calibration.samples, 'sample')}, ${plural(stage.calibration.tensors, 'tensor')}${stage.calibration.reused ? ', reused' : ''}.`),
   '',
   ...distillationLines(stage),
   ...recoveryLines(stage.recovery),

@@ -7,6 +7,7 @@ import { createLogger } from '../../src/platform/logger.js';
 import { openServices, type Services } from '../../src/services.js';
 import { workerMetrics } from '../../workers/metrics.js';
 import { sha256Of } from '../../workers/steps/written-model.js';
+import { CalibrationCache, calibrationRoot } from '../../workers/supervisor/calibration-cache.js';
 import { Machine } from '../../workers/supervisor/machine.js';
 import { publish, storeResult } from '../../workers/supervisor/publication.js';
 import type { Supervision } from '../../workers/supervisor/supervision.js';
@@ -35,6 +36,7 @@ describe('publishing what an attempt made', () => {
       metrics: workerMetrics(),
       logger,
       owner: 'test',
+      calibrations: new CalibrationCache(calibrationRoot(dataDir)),
       scratchRoot: join(dataDir, 'scratch'),
       engineThreads: 1,
       engineMemoryMb: 1024,

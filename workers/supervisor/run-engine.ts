@@ -2,6 +2,7 @@ import { recordProgress } from '../../src/jobs/attempts.js';
 import type { Attempt } from '../../src/jobs/decisions/decision.js';
 import type { Logger } from '../../src/platform/logger.js';
 import type { JobRow } from '../../src/storage/schema.js';
+import { calibrationKey } from './calibration-cache.js';
 import { type EngineOutcome, EngineProcess } from './engine-process.js';
 import { engineLimits } from './limits.js';
 import { ProgressRelay } from './relay.js';
@@ -27,9 +28,13 @@ export async function runEngine(
   logger: Logger,
   shutdown: AbortSignal,
 ): Promise<EngineRun> {
-  const { jobs, machine, engineMemoryMb } = supervision;
+  const { jobs, machine, calibrations, engineMemoryMb } = supervision;
   const task = await describeTask(supervision, job);
   await writeTask(scratch, task);
+  const key = calibrationKey(job.tenant, task);
+  /** A cache that fails costs time, not the job. */
+  const slower = (error: unknown) => logger.warn({ err: error }, 'the cache of calibrations could not be used');
+  if (key !== null) await calibrations.lend(key, scratch, task.step).catch(slower);
   const timeMs = (job.spec.timeout_seconds - job.engine_seconds) * 1000;
   const limits = { ...engineLimits(timeMs, engineMemoryMb, inputBytes(task)), ...supervision.limits };
 
@@ -50,6 +55,7 @@ export async function runEngine(
   const seconds = () => engine.elapsedMs / 1000;
   const watched = watchAttempt(supervision, attempt, engine, () => job.engine_seconds + seconds(), ended.signal);
   const outcome = await engine.outcome;
+  if (key !== null && outcome.kind === 'finished') await calibrations.keep(key, scratch, task.step).catch(slower);
   machine.leave(engine);
   shutdown.removeEventListener('abort', stop);
   ended.abort();

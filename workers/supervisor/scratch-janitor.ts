@@ -18,11 +18,11 @@ async function fateOf({ jobs }: Supervision, { job, attempt }: AttemptName): Pro
 }
 
 /**
- * Clears the scratch folders of attempts whose workers died, now and every minute. Embedded, nobody else can be working, so at
+ * Clears the scratch folders of attempts whose workers died, now and every minute, and what calibrations left unused. Embedded, nobody else can be working, so at
  * the start none of them is live.
  */
 export async function startJanitor(supervision: Supervision): Promise<{ close(): Promise<void> }> {
-  const { scratchRoot, logger, jobs } = supervision;
+  const { scratchRoot, calibrations, logger, jobs } = supervision;
   await sweepScratch(scratchRoot, async (name) => {
     const fate = await fateOf(supervision, name);
     return fate === 'live' && jobs.database.embedded ? 'interrupted' : fate;
@@ -35,6 +35,9 @@ export async function startJanitor(supervision: Supervision): Promise<{ close():
       await sweepScratch(scratchRoot, (name) => fateOf(supervision, name)).catch((error: unknown) =>
         logger.warn({ err: error }, 'scratch folders could not be swept'),
       );
+      await calibrations
+        .sweep()
+        .catch((error: unknown) => logger.warn({ err: error }, 'the cache of calibrations could not be swept'));
     }
   })();
   return {

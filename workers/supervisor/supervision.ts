@@ -2,6 +2,7 @@ import type { JobsContext } from '../../src/jobs/context.js';
 import type { Logger } from '../../src/platform/logger.js';
 import type { BlobStore } from '../../src/storage/blobs/blob-store.js';
 import type { WorkerMetrics } from '../metrics.js';
+import type { CalibrationCache } from './calibration-cache.js';
 import type { EngineLimits } from './limits.js';
 import type { Machine } from './machine.js';
 
@@ -15,6 +16,7 @@ export interface Supervision {
   /** Names this worker process in the records, for people. */
   readonly owner: string;
   readonly scratchRoot: string;
+  readonly calibrations: CalibrationCache;
   readonly engineThreads: number;
   readonly engineMemoryMb: number;
   /** Level of the engines' log. */

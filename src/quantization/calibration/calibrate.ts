@@ -31,7 +31,7 @@ async function completeExtremes({ task, memory, known }: Calibrating): Promise<v
   const { underway } = known;
   const goesOn = underway?.kind === 'extremes' && sameNames(underway.values, values);
   const pass = goesOn ? underway : ({ kind: 'extremes', values, done: 0, found: new Map() } as const);
-  known.underway = pass;
+  memory.begin(known, pass);
   for (const [value, found] of await measureExtremes({ ...task, values }, pass)) known.extremes.set(value, found);
   known.underway = null;
   await memory.save();
@@ -44,7 +44,7 @@ async function completeHistograms({ task, memory, known, bytes }: Calibrating): 
   const { underway } = known;
   const goesOn = underway?.kind === 'histograms' && sameNames(underway.values, values);
   const pass = goesOn ? underway : ({ kind: 'histograms', values, done: 0, found: new Map() } as const);
-  known.underway = pass;
+  memory.begin(known, pass);
   const widest = new Map(values.map((value) => [value, extremesOf(known, value).all]));
   const found = await measureHistograms({ ...task, values }, widest, bytes, pass);
   for (const [value, histogram] of found) known.histograms.set(value, histogram);

@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
 import { deserialize, serialize } from 'node:v8';
 import type { Model } from '../../onnx/ir/graph.js';
-import { encodeModelChunks } from '../../onnx/serde/encode-model.js';
+import { modelDigest } from '../../onnx/serde/model-digest.js';
+import { canonicalHash } from '../../platform/canonical-json.js';
+import { ONNXRUNTIME_VERSION } from '../../runtime/version.js';
 import type { Extremes } from './extremes.js';
 import { BINS, Histogram } from './histogram.js';
 import type { Pass } from './pass.js';
@@ -75,10 +76,12 @@ function restored(saved: Measurements): Measurements {
 
 /**
  * What was measured on calibration samples, by model and choice of samples, so that nothing is measured twice: by candidates of one search,
- * or by the attempt that follows one which died. For the samples of one dataset.
+ * by the attempt that follows one which died, or by a later job of the same model and data. For the samples of one dataset.
  */
 export class CalibrationMemory {
   #models: Map<string, Measurements> | null = null;
+  #found = false;
+  #measured = false;
 
   /** @param mostBytes what is saved at the most, about */
   constructor(
@@ -86,18 +89,28 @@ export class CalibrationMemory {
     readonly mostBytes = MOST_SAVED_BYTES,
   ) {}
 
+  /** Whether all that was asked for had been measured before: by an earlier attempt, or by an earlier job. */
+  get reused(): boolean {
+    return this.#found && !this.#measured;
+  }
+
   /** What is known of a model on these samples; whoever measures adds to it. */
   async of(model: Model, indices: readonly number[]): Promise<Measurements> {
     const models = (this.#models ??= await this.#load());
-    const hash = createHash('sha256');
-    for (const chunk of encodeModelChunks(model)) hash.update(chunk);
-    const key = hash.update(indices.join()).digest('hex');
+    const key = canonicalHash([modelDigest(model), indices, ONNXRUNTIME_VERSION]);
     const known = models.get(key) ?? nothing();
+    this.#found ||= models.has(key);
     // Set anew, it is the last to be forgotten.
     models.delete(key);
     models.set(key, known);
     for (const oldest of [...models.keys()].slice(0, -MOST_MODELS)) models.delete(oldest);
     return known;
+  }
+
+  /** Notes that a pass begins, or goes on. */
+  begin(known: Measurements, pass: Measurements['underway']): void {
+    known.underway = pass;
+    this.#measured = true;
   }
 
   /** Keeps a pass that has come this far, now and then. */
