@@ -18,7 +18,7 @@ const TOKENS = SIDE * SIDE;
 
 /** Pictures as 49 patches of 16, width 128, two blocks of four heads, exact GELU, GELU spelled out as exporters do. */
 function transformer(random: () => number): Model {
-  const net = new NetworkBuilder(random);
+  const net = new NetworkBuilder({ input: PICTURE, output: 'y', classes: CLASSES }, random);
   const shape = (name: string, dims: readonly number[]) => net.constant(name, int64s(dims));
   const linear = (name: string, x: string, inputs: number, outputs: number) =>
     net.op('Add', name, [
@@ -84,7 +84,7 @@ function transformer(random: () => number): Model {
     x = net.op('Add', `${block}.out`, [attended, linear(`${block}.b`, hidden, 4 * WIDTH, WIDTH)]);
   }
   const pooled = net.op('ReduceMean', 'pooled', [normalized('norm', x), shape('tokens', [1])], { keepdims: 0 });
-  return net.model(PICTURE, net.dense('logits', pooled, WIDTH, CLASSES), 'y', CLASSES);
+  return net.model(net.dense('logits', pooled, WIDTH, CLASSES));
 }
 
 export interface BenchNetwork {

@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { Activations, has16Bits, RangeOverrides } from './activations.js';
 import { ArtifactId } from './ids.js';
 import { RecoverField, recoveryOf } from './recovery.js';
-import { REFINEMENT_FIELDS, uselessRefinements } from './refinements.js';
+import {
+  asksForRefinements,
+  REFINEMENT_FIELDS,
+  type RefinementField,
+  refinementsOnSamples,
+  uselessRefinements,
+} from './refinements.js';
 
 export const SCHEMES = [
   'optimized',
@@ -20,12 +26,25 @@ export type StepScheme = (typeof STEP_SCHEMES)[number];
 
 /** Whether a scheme has to see samples: it measures the ranges of activations on them. */
 const measuresRanges = (scheme: StepScheme): boolean => scheme === 'int8_static' || scheme === 'fp16';
+type SampleFields = Pick<QuantizeStep, 'scheme' | 'weights' | RefinementField>;
 /** Why a step has to see samples, as the end of a sentence; null when it can do without. */
-export function needOfSamples({ scheme, weights }: Pick<QuantizeStep, 'scheme' | 'weights'>): string | null {
+export function needOfSamples(step: SampleFields): string | null {
+  const { scheme, weights } = step;
   if (measuresRanges(scheme)) return `${scheme} measures the ranges of activations on samples`;
-  return scheme === 'int4_weights' && weights.method === 'gptq'
-    ? 'gptq rounds weights by their inputs on samples'
-    : null;
+  if (scheme === 'int4_weights' && weights.method === 'gptq') return 'gptq rounds weights by their inputs on samples';
+  const [refinement] = scheme === 'auto' ? [] : refinementsOnSamples(step);
+  return refinement === undefined ? null : `"${refinement}" looks at activations on samples`;
+}
+
+/** Whether a step measures or chooses on samples when there are any, so that calibration and selection samples are set aside for it. */
+export function usesSamples(step: SampleFields): boolean {
+  const { scheme, weights } = step;
+  return (
+    scheme === 'auto' ||
+    needOfSamples(step) !== null ||
+    (scheme === 'int4_weights' && weights.method === 'auto') ||
+    asksForRefinements(step)
+  );
 }
 
 /** What a search looks for among models that are good enough. */

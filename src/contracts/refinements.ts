@@ -34,7 +34,7 @@ export const REFINEMENT_FIELDS = {
 export type Refinements = {
   readonly [Field in keyof typeof REFINEMENT_FIELDS]: z.infer<(typeof REFINEMENT_FIELDS)[Field]>;
 };
-type RefinementField = keyof Refinements;
+export type RefinementField = keyof Refinements;
 
 /** Asks for nothing. */
 export const PLAIN: Refinements = {
@@ -64,6 +64,12 @@ const FIELDS = Object.keys(PLAIN) as readonly RefinementField[];
 
 /** Whether a step asks for any refinement. */
 export const asksForRefinements = (fields: Refinements): boolean => FIELDS.some((field) => asked(fields, field));
+
+/** Refinements that look at activations; the others only compare weights, or name layers. */
+const LOOKS_AT_ACTIVATIONS: ReadonlySet<string> = new Set(['equalize', 'smooth', 'adaptive', 'analytic', 'empirical']);
+/** What of a step cannot be done without samples. */
+export const refinementsOnSamples = (fields: Refinements): string[] =>
+  [...fields.transforms, fields.rounding, fields.bias_correction].filter((name) => LOOKS_AT_ACTIVATIONS.has(name));
 
 /** What a step asks for in vain, with the reason. */
 export const uselessRefinements = (scheme: string, fields: Refinements): { field: string; message: string }[] =>

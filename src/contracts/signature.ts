@@ -40,3 +40,9 @@ export const ValueSignature = z.object({
   shape: z.array(Dimension).nullable(),
 });
 export type ValueSignature = z.infer<typeof ValueSignature>;
+
+/** The value that stands for `name` among those of another model: the one called so, or the only one there is. */
+export const counterpart = <Value extends { readonly name: string }>(
+  values: readonly Value[],
+  name: string,
+): Value | undefined => values.find((value) => value.name === name) ?? (values.length === 1 ? values[0] : undefined);

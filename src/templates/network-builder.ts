@@ -7,6 +7,13 @@ type Attributes = NonNullable<NonNullable<Parameters<typeof node>[3]>['attribute
 /** The operator set that templates are written in. */
 const TEMPLATE_OPSET = 18;
 
+/** What a network takes and gives: one float input [N, …dims], one output [N, classes], under the names of the teacher's. */
+export interface TemplateSignature {
+  readonly input: { readonly name: string; readonly dims: readonly number[] };
+  readonly output: string;
+  readonly classes: number;
+}
+
 /** Writes a small network layer by layer; every method appends nodes and returns the name of the value they make. */
 export class NetworkBuilder {
   readonly #nodes: Node[] = [];
@@ -15,29 +22,41 @@ export class NetworkBuilder {
   #parameters = 0;
 
   /**
+   * @param signature whose names nothing inside the network takes, whatever they are
    * @param random uniform in [0, 1), the source of initial weights
    * @param mostParameters beyond which invalid_request is thrown
    */
   constructor(
+    private readonly signature: TemplateSignature,
     private readonly random: () => number,
     private readonly mostParameters = Number.POSITIVE_INFINITY,
   ) {}
 
+  /** The name of something inside: another one where a caller's input or output is called so. */
+  #inner(name: string): string {
+    const { input, output } = this.signature;
+    let free = name;
+    while (free === input.name || free === output) free = `${free}_`;
+    return free;
+  }
+
   op(opType: string, name: string, inputs: readonly string[], attributes: Attributes = {}): string {
-    this.#nodes.push(node(opType, inputs, [name], { name, attributes }));
-    return name;
+    const value = this.#inner(name);
+    this.#nodes.push(node(opType, inputs, [value], { name, attributes }));
+    return value;
   }
 
   /** `count` equal parts of x along an axis. */
   split(name: string, x: string, count: number, axis: number): string[] {
-    const parts = Array.from({ length: count }, (_, i) => `${name}${i}`);
+    const parts = Array.from({ length: count }, (_, i) => this.#inner(`${name}${i}`));
     this.#nodes.push(node('Split', [x], parts, { name, attributes: { axis, num_outputs: count } }));
     return parts;
   }
 
   constant(name: string, tensor: Tensor): string {
-    this.#initializers.set(name, tensor);
-    return name;
+    const value = this.#inner(name);
+    this.#initializers.set(value, tensor);
+    return value;
   }
 
   /** Uniform in ±1/√fanIn: PyTorch's default for linear and convolution layers (Kaiming uniform with a = √5). */
@@ -106,14 +125,15 @@ export class NetworkBuilder {
     return this.op('BatchNormalization', name, [x, ...statistics]);
   }
 
-  /** The model from `input` [N, …dims] to `output`, renamed to `outputName` [N, classes]. */
-  model(input: { name: string; dims: readonly number[] }, output: string, outputName: string, classes: number): Model {
-    const nodes = [...this.#nodes, node('Identity', [output], [outputName], { name: 'output' })];
+  /** The model that gives the value `last` as its output. */
+  model(last: string): Model {
+    const { input, output, classes } = this.signature;
+    const nodes = [...this.#nodes, node('Identity', [last], [output], { name: 'output' })];
     const graph: Graph = {
       name: 'student',
       nodes,
       inputs: [{ name: input.name, type: { kind: 'tensor', dtype: 'float32', shape: ['N', ...input.dims] } }],
-      outputs: [{ name: outputName, type: { kind: 'tensor', dtype: 'float32', shape: ['N', classes] } }],
+      outputs: [{ name: output, type: { kind: 'tensor', dtype: 'float32', shape: ['N', classes] } }],
       initializers: this.#initializers,
       values: new Map(),
     };

@@ -1,15 +1,8 @@
 import type { TemplateName } from '../contracts/distill-step.js';
 import type { Model } from '../onnx/ir/graph.js';
 import { ServiceError } from '../platform/errors.js';
-import { NetworkBuilder } from './network-builder.js';
+import { NetworkBuilder, type TemplateSignature } from './network-builder.js';
 import { transformerBody } from './transformer.js';
-
-/** What a template is fitted to: one float input [N, …dims], one output [N, classes]. */
-export interface TemplateSignature {
-  readonly input: { readonly name: string; readonly dims: readonly number[] };
-  readonly output: string;
-  readonly classes: number;
-}
 
 /** @param widths of the hidden layers (mlp), or channels of the stages (cnn, depthwise_cnn), or width of the blocks (transformer) */
 type Template = (
@@ -22,20 +15,22 @@ type Template = (
 const product = (dims: readonly number[]) => dims.reduce((a, b) => a * b, 1);
 
 /** Flatten, then dense layers with Relu between them. */
-const mlp: Template = ({ input, output, classes }, widths, random, mostParameters) => {
-  const net = new NetworkBuilder(random, mostParameters);
+const mlp: Template = (signature, widths, random, mostParameters) => {
+  const { input, classes } = signature;
+  const net = new NetworkBuilder(signature, random, mostParameters);
   let x = net.op('Flatten', 'flat', [input.name], { axis: 1 });
   let size = product(input.dims);
   widths.forEach((width, i) => {
     x = net.op('Relu', `relu${i}`, [net.dense(`hidden${i}`, x, size, width)]);
     size = width;
   });
-  return net.model(input, net.dense('logits', x, size, classes), output, classes);
+  return net.model(net.dense('logits', x, size, classes));
 };
 
 /** 3x3 convolutions with Relu, each followed by 2x2 max pooling, then a hidden dense layer of twice the last width. */
-const cnn: Template = ({ input, output, classes }, widths, random, mostParameters) => {
-  const net = new NetworkBuilder(random, mostParameters);
+const cnn: Template = (signature, widths, random, mostParameters) => {
+  const { input, classes } = signature;
+  const net = new NetworkBuilder(signature, random, mostParameters);
   let [channels = 1, height = 1, width = 1] = input.dims;
   let x = input.name;
   widths.forEach((outputs, i) => {
@@ -57,12 +52,13 @@ const cnn: Template = ({ input, output, classes }, widths, random, mostParameter
   const hidden = net.op('Relu', 'relu_hidden', [
     net.dense('hidden', net.op('Flatten', 'flat', [x], { axis: 1 }), size, 2 * channels),
   ]);
-  return net.model(input, net.dense('logits', hidden, 2 * channels, classes), output, classes);
+  return net.model(net.dense('logits', hidden, 2 * channels, classes));
 };
 
 /** A 3x3 stem and depthwise separable blocks with BatchNormalization; every second block halves the picture. */
-const depthwiseCnn: Template = ({ input, output, classes }, widths, random, mostParameters) => {
-  const net = new NetworkBuilder(random, mostParameters);
+const depthwiseCnn: Template = (signature, widths, random, mostParameters) => {
+  const { input, classes } = signature;
+  const net = new NetworkBuilder(signature, random, mostParameters);
   const [first = 16, ...rest] = widths;
   const normalized = (name: string, x: string, channels: number) =>
     net.op('Relu', `${name}.relu`, [net.batchNormalization(`${name}.norm`, x, channels)]);
@@ -94,14 +90,15 @@ const depthwiseCnn: Template = ({ input, output, classes }, widths, random, most
     channels = outputs;
   });
   const flat = net.op('Flatten', 'flat', [net.op('GlobalAveragePool', 'pooled', [x])], { axis: 1 });
-  return net.model(input, net.dense('logits', flat, channels, classes), output, classes);
+  return net.model(net.dense('logits', flat, channels, classes));
 };
 
 /** Tokens of pictures or sequences, blocks of attention, a dense layer on their mean. */
-const transformer: Template = ({ input, output, classes }, widths, random, mostParameters) => {
-  const net = new NetworkBuilder(random, mostParameters);
+const transformer: Template = (signature, widths, random, mostParameters) => {
+  const { input, classes } = signature;
+  const net = new NetworkBuilder(signature, random, mostParameters);
   const pooled = transformerBody(net, input, widths);
-  return net.model(input, net.dense('logits', pooled, widths[0] ?? 1, classes), output, classes);
+  return net.model(net.dense('logits', pooled, widths[0] ?? 1, classes));
 };
 
 /** Ranks that one sample of a template's input may have; any where none are named. */

@@ -304,6 +304,13 @@ const REFUSED: readonly (readonly [string, () => Promise<object> | object, numbe
     '/steps/0/loss',
   ],
   [
+    'a student that gives something else than its teacher',
+    async () => ({ model, dataset, steps: [distill({ student: { model: await uploadModel(integerModel()) } })] }),
+    422,
+    'dataset_mismatch',
+    '/steps/0/student/model',
+  ],
+  [
     'an unknown loss',
     () => ({ model, dataset, steps: [distill({ loss: { kind: 'magic' } })] }),
     422,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { inPlaceOf } from '../../src/distillation/students/in-place-of.js';
 import { prepareStudent } from '../../src/distillation/students/prepare-student.js';
 import { trainableWeights } from '../../src/distillation/students/trainable-weights.js';
 import { node } from '../../src/onnx/ir/graph.js';
@@ -39,6 +40,34 @@ const templates = {
   },
 } as const;
 
+describe('a student in the place of its teacher', () => {
+  const student = network(
+    [node('Mul', ['x', 'w'], ['inner']), node('Add', ['inner', 'w'], ['y'])],
+    { w: floats([2, 3], [2]) },
+    ['N', 2],
+  );
+  const feeds = (name: string) => new Map([[name, floats([5, 7], [1, 2])]]);
+
+  test('takes its only input and gives its only output under the names of the teacher', async () => {
+    const bytes = encodeModel(inPlaceOf(student, { inputs: ['image'], output: 'scores' }));
+    const answers = await withSession(bytes, { threads: 1 }, (session) => session.run(feeds('image')));
+    assert.deepEqual([...answers], [['scores', floats([12, 24], [1, 2])]]);
+  });
+
+  test('stays as it is when it has them already', () => {
+    assert.deepEqual(encodeModel(inPlaceOf(student, { inputs: ['x'], output: 'y' })), encodeModel(student));
+  });
+
+  for (const names of [
+    { inputs: ['inner'], output: 'y' },
+    { inputs: ['x'], output: 'w' },
+  ]) {
+    test(`is refused where ${names.inputs} or ${names.output} is something inside`, () => {
+      assert.throws(() => inPlaceOf(student, names), /calls something inside/);
+    });
+  }
+});
+
 describe('template students', () => {
   for (const [name, { widths, parameters }] of Object.entries(templates)) {
     const make = (seed: number) => TEMPLATES[name as keyof typeof templates](signature, widths, seededRandom(seed));
@@ -53,6 +82,20 @@ describe('template students', () => {
       const feeds = new Map([['picture', floats(new Float32Array(2 * 216), [2, 3, 9, 8])]]);
       const result = await withSession(encodeModel(model), { threads: 1 }, (session) => session.run(feeds));
       assert.deepEqual(result.get('scores')?.dims, [2, 5]);
+    });
+    test(`${name} gives the same under names that it would give to something inside`, async () => {
+      const feeds = (input: string) =>
+        new Map([[input, floats(Float32Array.from({ length: 216 }, Math.sin), [1, 3, 9, 8])]]);
+      const answer = async (input: string, output: string) => {
+        const named = { ...signature, input: { ...signature.input, name: input }, output };
+        const model = TEMPLATES[name as keyof typeof templates](named, widths, seededRandom(1));
+        return withSession(encodeModel(model), { threads: 1 }, async (session) =>
+          (await session.run(feeds(input))).get(output),
+        );
+      };
+      const expected = await answer('picture', 'scores');
+      for (const inner of ['flat', 'pooled', 'logits.weight'])
+        assert.deepEqual(await answer(inner, 'logits'), expected, inner);
     });
     test(`${name} depends on its seed alone`, () => {
       assert.deepEqual(encodeModel(make(1)), encodeModel(make(1)));

@@ -3,6 +3,7 @@ import type { DistillStep } from '../../src/contracts/distill-step.js';
 import type { DistillationReport, StageReport } from '../../src/contracts/report.js';
 import { classLabels, requireLabels } from '../../src/distillation/class-labels.js';
 import { type Distilled, distillModel } from '../../src/distillation/distill-model.js';
+import { inPlaceOf } from '../../src/distillation/students/in-place-of.js';
 import { type ComparedCandidates, compareCandidates } from '../../src/evaluation/compare-candidates.js';
 import { planMetric } from '../../src/evaluation/plan-metric.js';
 import type { Model } from '../../src/onnx/ir/graph.js';
@@ -57,7 +58,9 @@ export async function distillStep(context: StepContext): Promise<EngineResult> {
     teacher: task.input,
     student:
       derived?.student ??
-      (task.student ? await readModel(task.student) : await templateStudent(context, data, step, output)),
+      (task.student
+        ? inPlaceOf(await readModel(task.student), { inputs: task.inspection.inputs.map(({ name }) => name), output })
+        : await templateStudent(context, data, step, output)),
     pretrained: derived !== null,
     ...{ step, output, samples, scratch, signal, seed },
     training: splits.training,

@@ -1,5 +1,5 @@
 import type { DistillLoss } from '../../contracts/distill-step.js';
-import { type JobSpec, modelsOf } from '../../contracts/job-spec.js';
+import type { JobSpec } from '../../contracts/job-spec.js';
 import { needOfSamples } from '../../contracts/quantize-step.js';
 import { recoveryOf } from '../../contracts/recovery.js';
 import { checkAugmentation } from '../../datasets/admission/check-augmentation.js';
@@ -13,6 +13,7 @@ import type { DatasetRow, ModelRow } from '../../storage/schema.js';
 import type { Tenant } from '../../storage/tenant.js';
 import { checkEvaluation } from './check-evaluation.js';
 import { checkNumbers } from './check-numbers.js';
+import { checkStudent } from './check-student.js';
 
 /** A spec whose objects exist and fit each other. */
 export interface CheckedSpec {
@@ -35,8 +36,8 @@ export async function checkSpec(queries: Queries, tenant: Tenant, spec: JobSpec)
   checkNumbers(spec, model);
   await checkPlans(queries, tenant, spec);
   checkDistillation(spec, model, match);
-  for (const id of modelsOf(spec)) await getModel(queries, tenant, id);
   checkEvaluation(spec, model, match);
+  await checkStudents(queries, tenant, spec, model);
   return { spec, model, dataset: row !== null && match !== null ? { row, match } : null };
 }
 
@@ -82,6 +83,16 @@ async function checkPlans(queries: Queries, tenant: Tenant, { steps }: JobSpec):
     throw new ServiceError('invalid_request', message, {
       errors: [{ pointer: `/steps/${index}/plan`, code: 'not_a_plan', message, received: role }],
     });
+  }
+}
+
+/** Uploaded students exist and can take the place of the model. */
+async function checkStudents(queries: Queries, tenant: Tenant, spec: JobSpec, model: ModelRow): Promise<void> {
+  const output = spec.evaluate.output ?? model.inspection.outputs[0]?.name ?? '';
+  for (const [index, step] of spec.steps.entries()) {
+    if (step.type !== 'distill' || !('model' in step.student)) continue;
+    const student = await getModel(queries, tenant, step.student.model);
+    checkStudent(model, student, output, `/steps/${index}/student/model`);
   }
 }
 
