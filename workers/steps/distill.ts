@@ -18,8 +18,8 @@ import { checkpointFiles } from './checkpoint-files.js';
 import { conclude } from './conclude.js';
 import { cutStudent, DERIVED } from './cut-student.js';
 import { peakMemoryBytes } from './peak-memory.js';
-import type { StepContext } from './step.js';
-import { openTaskSamples, type TaskSamples } from './task-samples.js';
+import type { StepContext, StepRunner } from './step.js';
+import { type TaskSamples, withTaskSamples } from './task-samples.js';
 import { trainingLimits } from './training-limits.js';
 import { totalBytes, writeModelFiles } from './written-model.js';
 
@@ -30,14 +30,14 @@ const DISTILLED = 0.8;
 const CLASS_METRICS: ReadonlySet<string> = new Set(['top1', 'top5']);
 
 /** A distill step: a smaller network, trained to answer like the model before it. */
-export async function distillStep(context: StepContext): Promise<EngineResult> {
+export const distillStep: StepRunner = (context) =>
+  withTaskSamples(context, (...opened) => distill(context, ...opened));
+
+async function distill(context: StepContext, data: TaskSamples, started: number): Promise<EngineResult> {
   const { task, scratch, signal, log } = context;
   const step = task.spec.steps[task.step];
   if (step?.type !== 'distill') throw new Error(`step ${task.step} does not distill`);
-  const started = performance.now();
   const until = task.last ? DISTILLED : 1;
-  context.progress('opening', 0);
-  const data = await openTaskSamples(context);
   const { samples, splits } = data;
   const { evaluate, seed } = task.spec;
   const labels = await samples.labels(splits.selection.slice(0, 1));

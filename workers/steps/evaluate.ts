@@ -1,16 +1,16 @@
 import type { EngineResult } from '../protocol.js';
 import { conclude } from './conclude.js';
 import { peakMemoryBytes } from './peak-memory.js';
-import type { StepContext } from './step.js';
-import { openTaskSamples } from './task-samples.js';
+import type { StepContext, StepRunner } from './step.js';
+import { type TaskSamples, withTaskSamples } from './task-samples.js';
 import { copyModelFiles, totalBytes } from './written-model.js';
 
 /** A job without steps: the model as it is, measured. */
-export async function evaluateStep(context: StepContext): Promise<EngineResult> {
-  const { task, scratch, progress } = context;
-  const started = performance.now();
-  progress('opening', 0);
-  const data = await openTaskSamples(context);
+export const evaluateStep: StepRunner = (context) =>
+  withTaskSamples(context, (...opened) => evaluate(context, ...opened));
+
+async function evaluate(context: StepContext, data: TaskSamples, started: number): Promise<EngineResult> {
+  const { task, scratch } = context;
   const model = await copyModelFiles(task.input, scratch);
   const stage = {
     type: 'evaluate' as const,

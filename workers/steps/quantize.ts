@@ -12,8 +12,8 @@ import { concludeSearch } from './conclude-search.js';
 import { peakMemoryBytes } from './peak-memory.js';
 import { type SettledRecipe, settleRecipe } from './recipe.js';
 import { recover } from './recover.js';
-import type { StepContext } from './step.js';
-import { openTaskSamples, type TaskSamples } from './task-samples.js';
+import type { StepContext, StepRunner } from './step.js';
+import { type TaskSamples, withTaskSamples } from './task-samples.js';
 import { type TrainingLimits, trainingLimits } from './training-limits.js';
 import { copyModelFiles, totalBytes, writeModelFiles } from './written-model.js';
 
@@ -79,14 +79,14 @@ async function make(
 }
 
 /** A quantize step: the model before it, with its numbers stored as the scheme says. */
-export async function quantizeStep(context: StepContext): Promise<EngineResult> {
+export const quantizeStep: StepRunner = (context) =>
+  withTaskSamples(context, (...opened) => quantize(context, ...opened));
+
+async function quantize(context: StepContext, data: TaskSamples, started: number): Promise<EngineResult> {
   const { task, log } = context;
   const step = task.spec.steps[task.step];
   if (step?.type !== 'quantize') throw new Error(`step ${task.step} does not quantize`);
-  const started = performance.now();
   const until = task.last ? QUANTIZED : 1;
-  context.progress('opening', 0);
-  const data = await openTaskSamples(context);
   const input = await readModel(task.input);
   const settled = await settleRecipe(context, data, step, input, until * SEARCHED);
   const from = step.scheme === 'auto' && !task.plan ? until * SEARCHED : 0;

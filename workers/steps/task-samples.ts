@@ -53,3 +53,18 @@ export async function openTaskSamples({ task, scratch, signal }: StepContext): P
   const described = describe(splits, splits.source, usedSplits(wanted));
   return { samples, splits, synthetic: false, described, notes };
 }
+
+/**
+ * Opens the samples of a task, hands them to `work` and closes their files on every path.
+ * @param work gets when the step began, by `performance.now()`: opening counts
+ * @throws as openTaskSamples, and as `work`
+ */
+export async function withTaskSamples<Result>(
+  context: StepContext,
+  work: (data: TaskSamples, started: number) => Promise<Result>,
+): Promise<Result> {
+  const started = performance.now();
+  context.progress('opening', 0);
+  const data = await openTaskSamples(context);
+  return work(data, started).finally(() => data.samples.close());
+}
