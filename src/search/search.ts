@@ -44,6 +44,7 @@ function worstNodes(nodes: readonly NodeReport[]): string[] {
  */
 export class Search {
   readonly #candidates: Candidate[] = [];
+  #tried = 0;
   #longestSeconds = 0;
   #earlierSeconds = 0;
   #recalled = 0;
@@ -67,7 +68,9 @@ export class Search {
       }
       await this.#try(rung.recipe);
       const seconds = this.#elapsedSeconds();
-      this.#longestSeconds = Math.max(this.#longestSeconds, (seconds - started) / rung.effort);
+      const plain = (seconds - started) / rung.effort;
+      // The first scores the original as well, so its time counts only until there is another.
+      this.#longestSeconds = this.#tried++ === 1 ? plain : Math.max(this.#longestSeconds, plain);
       await memory.save({ rungs: index + 1, seconds, longest: this.#longestSeconds, candidates: this.#candidates });
     }
     progress(1);
@@ -85,6 +88,7 @@ export class Search {
     if (!found) return 0;
     this.#candidates.push(...found.candidates);
     this.#recalled = found.candidates.length;
+    this.#tried = found.rungs;
     this.#longestSeconds = found.longest;
     this.#earlierSeconds = found.seconds;
     return found.rungs;

@@ -117,6 +117,25 @@ describe('a search', () => {
     assert.match(found[1]?.refused ?? '', /not tried: the budget/);
   });
 
+  test('what the first one takes to score the original is not expected of the others', async () => {
+    let first = true;
+    const shop = workshop(() => measurements(1.5, 0), { seconds: 10 });
+    const { make } = shop;
+    const slowStart = async (one: Recipe) => {
+      if (first) await make(one);
+      if (first) await make(one);
+      first = false;
+      return make(one);
+    };
+    const recipes = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => recipe(name));
+    const found = await search(recipes, { ...shop, make: slowStart });
+    assert.equal(
+      found.filter(({ refused }) => refused === null).length,
+      6,
+      '30 s, and 10 s for each of five: 80 of 100',
+    );
+  });
+
   test('a recipe that cannot be carried out gives its reason; a mistake of ours is thrown', async () => {
     const refusing = (error: Error) =>
       workshop(() => measurements(1.5, 0), {
