@@ -9,6 +9,7 @@ import {
   refinementsOnSamples,
   uselessRefinements,
 } from './refinements.js';
+import { unreadFields } from './scheme-fields.js';
 
 export const SCHEMES = [
   'optimized',
@@ -185,40 +186,16 @@ const QuantizeFields = z.strictObject({
 });
 type Fields = z.infer<typeof QuantizeFields>;
 
-/** What schemes have to themselves: who reads it, beside "auto", and when it is not left as it is by default. */
-const SCHEME_FIELDS: readonly {
-  readonly field: string;
-  readonly schemes: readonly Scheme[];
-  readonly given: (step: Fields) => boolean;
-  readonly message: string;
-}[] = [
-  {
-    field: 'activations',
-    schemes: ['int8_static'],
-    given: ({ activations }) => activations.type !== 'u8' || activations.symmetric,
-    message: 'only int8_static has calibrated activations',
-  },
-  {
-    field: 'calibration/overrides',
-    schemes: ['int8_static'],
-    given: ({ calibration }) => calibration.overrides !== undefined,
-    message: 'only int8_static has calibrated activations',
-  },
-  {
-    field: 'portable',
-    schemes: ['int8_static', 'int8_dynamic'],
-    given: ({ portable }) => portable,
-    message: 'only int8_static and int8_dynamic add integers up in ways that differ between CPUs',
-  },
-];
+/** A step that says nothing but this. */
+const untold = (told: Pick<Fields, 'type' | 'scheme' | 'plan'>): Fields => QuantizeFields.parse(told);
 
 /** What a step says beside a plan, which has settled everything. */
 function settledByPlan(step: Fields): { field: string; message: string }[] {
   const { type, scheme, plan } = step;
   if (plan === undefined) return [];
-  const untold: Readonly<Record<string, unknown>> = QuantizeFields.parse({ type, scheme, plan });
+  const defaults: Readonly<Record<string, unknown>> = untold({ type, scheme, plan });
   return Object.entries(step)
-    .filter(([field, value]) => JSON.stringify(value) !== JSON.stringify(untold[field]))
+    .filter(([field, value]) => JSON.stringify(value) !== JSON.stringify(defaults[field]))
     .map(([field]) => ({
       field,
       message: 'the plan has settled this: leave it out, or leave "plan" out to search anew',
@@ -244,10 +221,9 @@ function strayFields(step: Fields): { field: string; message: string }[] {
   const searching = SEARCH_FIELDS.filter((field) => step[field] !== undefined).map((field) => {
     return { field, message: 'belongs to the scheme "auto" only' };
   });
-  const own = SCHEME_FIELDS.filter(({ schemes, given }) => !schemes.includes(scheme) && given(step));
   return [
     ...[...halves, ...unfusable, ...levels, ...searching],
-    ...own.map(({ field, message }) => ({ field, message })),
+    ...unreadFields(scheme, step, untold({ type: step.type, scheme })),
     ...uselessRefinements(scheme, step),
   ];
 }

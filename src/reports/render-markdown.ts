@@ -1,4 +1,6 @@
+import type { Step } from '../contracts/job-spec.js';
 import type { Report, RequirementVerdict, StageReport } from '../contracts/report.js';
+import { readFields } from '../contracts/scheme-fields.js';
 import { derivationLines } from './derivation-lines.js';
 import { headline } from './headline.js';
 import { code, escapeText, fence, section, table } from './markdown.js';
@@ -135,8 +137,11 @@ const environmentLines = ({ environment, splits }: Report): string[] => [
 const reproduceLines = ({ reproduce }: Report): string[] => [
   `Model ${code(reproduce.inputs.model)}, ${reproduce.inputs.dataset === null ? 'no dataset' : `dataset ${code(reproduce.inputs.dataset)}`}, seed ${reproduce.seed}.`,
   '',
-  ...fence('json', JSON.stringify(reproduce.spec, null, 2)),
+  ...fence('json', JSON.stringify({ ...reproduce.spec, steps: reproduce.spec.steps.map(statedStep) }, null, 2)),
 ];
+
+/** Without the defaults that the scheme does not read: nobody should wonder about bits of weights beside int8_static. */
+const statedStep = (step: Step): object => (step.type === 'quantize' ? readFields(step.scheme, step) : step);
 
 /**
  * A report for a person, as GitHub-flavoured Markdown: the verdict first, evidence after. Text from models and specs is escaped.

@@ -1,6 +1,6 @@
-import { Activations } from '../contracts/activations.js';
-import { type QuantizeStep, SCHEMES, type Scheme } from '../contracts/quantize-step.js';
+import { QuantizeStep, SCHEMES, type Scheme } from '../contracts/quantize-step.js';
 import { usefulRefinements } from '../contracts/refinements.js';
+import { readFields } from '../contracts/scheme-fields.js';
 import type { Recipe } from '../contracts/search-plan.js';
 import type { Rung } from './candidate.js';
 import { DEFAULT, presets } from './presets.js';
@@ -18,14 +18,10 @@ const ORDER = [...FIRST, ...SCHEMES.filter((scheme) => !FIRST.includes(scheme))]
  */
 const ONLY_BY_NAME: ReadonlySet<Scheme> = new Set(['fp16']);
 
-/** The step as a caller would have written it for one scheme: without what only a search reads. */
+/** The step as a caller would have written it for one scheme: without what only a search reads, or another scheme. */
 function settled(step: QuantizeStep, scheme: Scheme): QuantizeStep {
   const { objective, schemes, budget_seconds, pin_shapes, plan, ...fields } = step;
-  const useful = usefulRefinements(scheme, step);
-  if (scheme === 'int8_static') return { ...fields, scheme, ...useful };
-  const { overrides, ...calibration } = step.calibration;
-  const ofAnyScheme = { scheme, calibration, activations: Activations.parse({}), ...useful } as const;
-  return { ...fields, ...ofAnyScheme, portable: scheme === 'int8_dynamic' && step.portable };
+  return QuantizeStep.parse(readFields(scheme, { ...fields, ...usefulRefinements(scheme, step), scheme }));
 }
 
 /** The ways to apply one scheme, in their order. */

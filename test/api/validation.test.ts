@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { parseWith } from '../../src/api/validation.js';
 import { DatasetManifest } from '../../src/contracts/dataset.js';
 import { JobSpec } from '../../src/contracts/job-spec.js';
+import { STEP_SCHEMES } from '../../src/contracts/quantize-step.js';
+import { readFields } from '../../src/contracts/scheme-fields.js';
 import { ServiceError } from '../../src/platform/errors.js';
 import { newId } from '../../src/platform/ids.js';
 
@@ -53,6 +55,24 @@ const SPECS: readonly (readonly [string, unknown, readonly (readonly [string, st
     'a field of another scheme',
     { model, steps: [{ type: 'quantize', scheme: 'int8_dynamic', keep_io_types: false }] },
     [['/steps/0/keep_io_types', 'custom', /belongs to the scheme "fp16" only/]],
+  ],
+  [
+    'bits of weights and half a precision',
+    { model, steps: [{ type: 'quantize', scheme: 'fp16', weights: { bits: 2 }, per_channel: false }] },
+    [
+      ['/steps/0/weights', 'custom', /only int4_weights takes bits/],
+      ['/steps/0/per_channel', 'custom', /make integers/],
+    ],
+  ],
+  [
+    'a calibration that nothing is measured for',
+    { model, steps: [{ type: 'quantize', scheme: 'int8_dynamic', calibration: { method: 'entropy', samples: 9 } }] },
+    [['/steps/0/calibration/method', 'custom', /only int8_static has calibrated activations/]],
+  ],
+  [
+    'samples for a scheme that reads none',
+    { model, steps: [{ type: 'quantize', scheme: 'int8_weights', calibration: { samples: 9 } }] },
+    [['/steps/0/calibration/samples', 'custom', /measures nothing on samples/]],
   ],
   [
     'other options beside a plan',
@@ -126,6 +146,17 @@ test('a good spec comes back with every default', () => {
   assert.equal(spec.timeout_seconds, 3600);
   assert.equal(spec.evaluate.latency.runs, 200);
 });
+
+for (const scheme of STEP_SCHEMES) {
+  test(`a spec of ${scheme} is as good when it comes back with its defaults`, () => {
+    const body = { model, steps: [{ type: 'quantize', scheme }] };
+    const spec = parseWith(JobSpec, body, 'The body');
+    assert.deepEqual(parseWith(JobSpec, spec, 'The body'), spec);
+    const stated = spec.steps.map((each) => readFields(scheme, each));
+    assert.equal('weights' in (stated[0] ?? {}), scheme === 'int4_weights' || scheme === 'auto');
+    assert.deepEqual(parseWith(JobSpec, { ...spec, steps: stated }, 'The body'), spec);
+  });
+}
 
 test('a manifest is checked in place, below its own pointer', () => {
   const errors = errorsOf(() =>

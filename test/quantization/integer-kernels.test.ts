@@ -103,7 +103,7 @@ describe('integer kernels compute what the numbers in the file say', () => {
     test(scheme, async () => {
       await fc.assert(
         fc.asyncProperty(layers, async (layer) => {
-          const step = { scheme, only_what_pays: false, calibration: { method: 'minmax' as const, samples: 1 } };
+          const step = { scheme, only_what_pays: false, calibration: { method: 'mean_minmax' as const, samples: 1 } };
           const { model, nodes } = await quantize(layer.model, step, samplesOf('x', [layer.x]), {
             cpu: { instructionSets: AVX2 },
           });

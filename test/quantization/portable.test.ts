@@ -38,7 +38,7 @@ const CASES = {
 const make = (scheme: keyof typeof CASES, portable: boolean) =>
   quantize(
     CASES[scheme].model(),
-    { scheme, portable, only_what_pays: false, calibration: { method: 'minmax', samples: 1 } },
+    { scheme, portable, only_what_pays: false, calibration: { method: 'mean_minmax', samples: 1 } },
     samplesOf('x', [CASES[scheme].x]),
     { cpu: { instructionSets: VNNI } },
   );

@@ -211,6 +211,12 @@ describe('renderMarkdown', () => {
     assert.doesNotMatch(cell, /[<>\u202E]|(?<!\\)[[\]`*!#]|(?<!\\):\/\/|www\./);
   });
 
+  it('repeats of the specification what its scheme reads', () => {
+    const text = renderMarkdown(sampleReport());
+    assert.match(text, /"calibration": \{/);
+    assert.doesNotMatch(text, /"weights": \{/);
+  });
+
   it('keeps a specification inside its fence', () => {
     const report = sampleReport();
     const spec = { ...report.reproduce.spec, metadata: { note: '```\n# out' } };

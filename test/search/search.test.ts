@@ -78,6 +78,18 @@ describe('the ladder', () => {
     }
   });
 
+  test('tells a scheme nothing that only another reads, so that its plan can be posted', () => {
+    const told = QuantizeStep.parse({
+      ...{ type: 'quantize', scheme: 'auto', schemes: [...SCHEMES], per_channel: false, only_what_pays: false },
+      ...{ calibration: { method: 'percentile', samples: 7 }, weights: { bits: 2 }, portable: true },
+    });
+    const steps = ladder(told, false).flatMap(({ recipe: { step: one } }) => one ?? []);
+    for (const one of steps) assert.deepEqual(QuantizeStep.parse(one), one);
+    const bits = steps.map((one) => [one.scheme === 'int4_weights', one.weights.bits === 2]);
+    assert.ok(bits.every(([few, two]) => few === two));
+    assert.ok(steps.some(({ scheme, calibration }) => scheme === 'fp16' && calibration.samples === 7));
+  });
+
   test('a small budget sees every scheme before the ways to win a metric back', () => {
     const rungs = ladder(step, false);
     const schemes = new Set(rungs.map(({ recipe }) => recipe.step?.scheme)).size;
