@@ -94,10 +94,12 @@ describe('distillation of digits over HTTP', () => {
     assert.deepEqual(Object.keys(report.splits).sort(), ['evaluation', 'selection', 'training']);
   });
 
-  const long = (epochs: number) => ({
-    model: teacher,
-    steps: [{ type: 'distill', student: { template: 'mlp', widths: [16] }, training: { epochs } }],
-  });
+  const long = (epochs: number) => {
+    const student = { template: 'mlp', widths: [16] };
+    const training = { epochs, augment: { noise: 0.05, mixup: 0.2 } };
+    const hints = [{ teacher: 'relu0', student: 'relu0', weight: 0.1 }];
+    return { model: teacher, steps: [{ type: 'distill', student, training, hints }] };
+  };
   const reaches = (job: string, phases: readonly string[]) =>
     until(
       `phase ${phases.join(' or ')}`,
