@@ -124,6 +124,8 @@ export const TEMPLATE_NAMES = ['mlp', 'cnn', 'depthwise_cnn', 'transformer'] as 
 export type TemplateName = (typeof TEMPLATE_NAMES)[number];
 export const MAX_TEMPLATE_LAYERS = 32;
 
+export const MAX_CLASSES = 65_536;
+
 /** A network of ours. */
 export const Template = z.strictObject({
   template: z.enum(TEMPLATE_NAMES),
@@ -143,7 +145,11 @@ const PartOfTeacherAtFirst = z
 
 /** What is trained: a network of ours, fitted to the teacher's input and output, one that was uploaded, or a part of the teacher. */
 export const Student = z.union([
-  Template,
+  Template.extend({
+    classes: z.int().min(2).max(MAX_CLASSES).optional().meta({
+      description: 'How many classes the labels have, in a job that names no model; else the model tells.',
+    }),
+  }),
   z.strictObject({
     model: ModelId.meta({ description: "An uploaded model with the teacher's inputs and scored output." }),
   }),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Template } from './distill-step.js';
+import { MAX_CLASSES, Template } from './distill-step.js';
 
 const ValueName = z.string().min(1).max(200);
 
@@ -16,7 +16,7 @@ export const TemplateModel = z
         .meta({ description: 'Of one sample, without the axis of samples; [channels, height, width] for pictures.' }),
     }),
     output: ValueName.default('y').meta({ description: 'Name of the class scores.' }),
-    classes: z.int().min(2).max(65_536),
+    classes: z.int().min(2).max(MAX_CLASSES),
     seed: z
       .int()
       .min(0)

@@ -192,6 +192,34 @@ test('a distill step has every default, waits in its own queue, and keeps its st
   assert.match(plan.body.actions[0], /train a mlp of 4 with loss kd for up to 30 epochs/);
 });
 
+const scratch = (student: object = { classes: 2 }, rest: object = {}) => ({
+  dataset,
+  steps: [
+    distill({ student: { template: 'mlp', widths: [4], ...student }, loss: { kind: 'labels' }, ...rest }),
+    quantize(),
+  ],
+});
+
+test('a job without a model begins with an untrained network that fits its samples', async () => {
+  const { body } = await post(scratch()).expect(202);
+  const { model: made, steps } = body.spec;
+  assert.deepEqual(steps[0].student, { model: made });
+  assert.equal(steps[1].type, 'quantize');
+  const { inspection } = (await api.agent().get(`/v1/models/${made}`).expect(200)).body;
+  assert.deepEqual(
+    [inspection.inputs, inspection.outputs].map(([value]) => [value.name, value.shape.slice(1)]),
+    [
+      ['x', [4]],
+      ['y', [2]],
+    ],
+  );
+  const again = await post(scratch(), '/v1/jobs?dry_run=true').expect(200);
+  assert.equal(again.body.spec.model, made, 'equal jobs begin with one network');
+  const other = await post({ ...scratch(), seed: 1 }, '/v1/jobs?dry_run=true').expect(200);
+  assert.notEqual(other.body.spec.model, made);
+  await post({}, body.urls.cancel).expect(202);
+});
+
 test('a part of the teacher is one form, however it was written', async () => {
   const students = [{ from: 'teacher', width: 0.5 }, { from_teacher: { width: 0.5 } }];
   const planned = await Promise.all(
@@ -330,6 +358,39 @@ const REFUSED: readonly (readonly [string, () => Promise<object> | object, numbe
     422,
     'invalid_request',
     '/steps/0/student/width',
+  ],
+  [
+    'neither a model nor a network from scratch',
+    () => ({ dataset, steps: [quantize()] }),
+    422,
+    'invalid_request',
+    '/model',
+  ],
+  [
+    'a network from scratch without labels to learn',
+    () => scratch({}, { loss: { kind: 'kd' } }),
+    422,
+    'invalid_request',
+    '/model',
+  ],
+  ['a network from scratch of unknown size', () => scratch({}), 422, 'invalid_request', '/steps/0/student/classes'],
+  ['classes beside a model', () => ({ ...scratch(), model }), 422, 'invalid_request', '/steps/0/student/classes'],
+  [
+    'a network from scratch without samples',
+    () => ({ ...scratch(), dataset: undefined }),
+    422,
+    'invalid_request',
+    '/dataset',
+  ],
+  [
+    'a network from scratch on samples without labels',
+    async () => ({
+      ...scratch(),
+      dataset: await uploadDataset(await npz({ x: npy(floats(new Float32Array(80), [20, 4])) })),
+    }),
+    422,
+    'dataset_mismatch',
+    '/dataset',
   ],
   [
     'a hint that weighs nothing',

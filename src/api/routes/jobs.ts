@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { JobId, ModelId, Timestamp } from '../../contracts/ids.js';
 import { Job, JobStatus } from '../../contracts/job.js';
-import { JobSpec } from '../../contracts/job-spec.js';
+import { JobRequest } from '../../contracts/job-request.js';
 import { listOf, PageQuery } from '../../contracts/list.js';
 import { JobPlan } from '../../contracts/plan.js';
 import { acceptJob, acceptRetry } from '../../jobs/accept-job.js';
@@ -23,7 +23,8 @@ import { principalOf } from '../plugins/authentication.js';
 import { waitSeconds } from '../prefer.js';
 import { retryAfter } from '../present/job.js';
 import { readJob } from '../present/surroundings.js';
-import type { Services } from '../services.js';
+import { jobWithModel } from '../uploads/job-model.js';
+import type { UploadRouteOptions } from './upload-schema.js';
 
 const params = z.object({ id: JobId });
 const tags = ['Jobs'];
@@ -42,7 +43,8 @@ const CreateQuery = z.strictObject({
 });
 
 /** /v1/jobs */
-export async function jobRoutes(app: App, { services }: { readonly services: Services }): Promise<void> {
+export async function jobRoutes(app: App, options: UploadRouteOptions): Promise<void> {
+  const { services } = options;
   const { database } = services;
   const accepted = async (trx: Trx, row: JobRow, status = 202) => {
     const job = await readJob(trx, row);
@@ -57,22 +59,25 @@ export async function jobRoutes(app: App, { services }: { readonly services: Ser
         operationId: 'createJob',
         summary: 'Compress a model',
         description:
-          'Accepted at once, worked on later. With an Idempotency-Key the same request makes one job, however often it is sent.',
+          'Accepted at once, worked on later. With an Idempotency-Key the same request makes one job, however often it is sent. An untrained network that a job without a model begins with is made at once, by a dry run too.',
         tags,
         querystring: CreateQuery,
-        body: JobSpec,
+        body: JobRequest,
         response: { 200: JobPlan, 202: Job },
       },
     },
     async (request, reply) => {
       const { tenant } = principalOf(request);
       if (request.query.dry_run === 'true') {
-        return reply.code(200).send(planJob(await checkSpec(database.queries, tenant, request.body)));
+        const { queries } = database;
+        const whole = await jobWithModel(request, reply, options, request.body);
+        return reply.code(200).send(planJob(await checkSpec(queries, tenant, await whole(queries))));
       }
       await services.queue.check();
+      const whole = await jobWithModel(request, reply, options, request.body);
       let created: JobRow | null = null;
       const { body } = await answerOnce(database, request, reply, request.body, async (trx) => {
-        const { spec } = await checkSpec(trx, tenant, request.body);
+        const { spec } = await checkSpec(trx, tenant, await whole(trx));
         created = await acceptJob(trx, { tenant, spec, requestId: request.id });
         return accepted(trx, created);
       });

@@ -1,21 +1,15 @@
 import { Model } from '../../contracts/model.js';
 import { TemplateModel } from '../../contracts/template-model.js';
-import { TENANT_STORAGE_BYTES } from '../../security/limits.js';
 import { insertModel } from '../../storage/records/models.js';
-import { templateModel } from '../../templates/template-model.js';
 import type { App } from '../app-type.js';
 import { principalOf } from '../plugins/authentication.js';
 import { toModel } from '../present/model.js';
-import { admitModel } from '../uploads/model-upload.js';
-import { checkStorageQuota } from '../uploads/storage-quota.js';
+import { admitTemplate } from '../uploads/template-upload.js';
 import type { UploadRouteOptions } from './upload-schema.js';
 
 /** /v1/models/templates */
-export async function templateModelRoutes(
-  app: App,
-  { services, tenantStorageBytes = TENANT_STORAGE_BYTES }: UploadRouteOptions,
-): Promise<void> {
-  const { database, blobs } = services;
+export async function templateModelRoutes(app: App, options: UploadRouteOptions): Promise<void> {
+  const { database } = options.services;
   app.post(
     '/v1/models/templates',
     {
@@ -31,12 +25,8 @@ export async function templateModelRoutes(
       },
     },
     async (request, reply) => {
-      const principal = principalOf(request);
-      await checkStorageQuota(database.queries, principal, tenantStorageBytes);
-      const { template, widths } = request.body;
-      const content = templateModel(request.body);
-      const model = await admitModel(request, reply, blobs, content, `${template}-${widths.join('-')}.onnx`);
-      const { row, deduplicated } = await insertModel(database.queries, principal.tenant, model);
+      const model = await admitTemplate(request, reply, options, request.body);
+      const { row, deduplicated } = await insertModel(database.queries, principalOf(request).tenant, model);
       reply.code(deduplicated ? 200 : 201).header('location', `/v1/models/${row.id}`);
       return reply.send(toModel(row, deduplicated));
     },
