@@ -41,25 +41,32 @@ function outputSlot(node: Node, graph: Graph): Slot | undefined {
 /** The channels of a graph by the layers that make them; layers that share a unit, as around a residual sum, are one group. */
 export function channelGroups(graph: Graph, units: AxisUnits): ChannelGroup[] {
   interface Open {
+    /** Its place among all groups. */
+    readonly place: number;
     readonly nodes: Node[];
     readonly slots: Slot[];
     readonly units: Set<number>;
   }
-  let groups: Open[] = [];
+  const groupOf = new Map<number, Open>();
+  let places = 0;
   for (const node of graph.nodes) {
     const slot = outputSlot(node, graph);
     if (!slot) continue;
     const own = units.units(slot);
-    const touching = groups.filter((group) => own.some((unit) => group.units.has(unit)));
-    const merged: Open = {
-      nodes: [...touching.flatMap(({ nodes }) => nodes), node],
-      slots: [...touching.flatMap(({ slots }) => slots), slot],
-      units: new Set([...touching.flatMap((group) => [...group.units]), ...own]),
-    };
-    const place = touching[0] ? groups.indexOf(touching[0]) : groups.length;
-    groups = groups.filter((group) => !touching.includes(group));
-    groups.splice(place, 0, merged);
+    const touching = [...new Set(own.flatMap((unit) => groupOf.get(unit) ?? []))].sort((a, b) => a.place - b.place);
+    const [merged = { place: places++, nodes: [], slots: [], units: new Set<number>() }, ...absorbed] = touching;
+    for (const each of absorbed) {
+      for (const other of each.nodes) merged.nodes.push(other);
+      for (const other of each.slots) merged.slots.push(other);
+    }
+    merged.nodes.push(node);
+    merged.slots.push(slot);
+    for (const unit of [...absorbed.flatMap((each) => [...each.units]), ...own]) {
+      merged.units.add(unit);
+      groupOf.set(unit, merged);
+    }
   }
+  const groups = [...new Set(groupOf.values())].sort((a, b) => a.place - b.place);
   return groups.map(({ nodes, slots, units: all }): ChannelGroup => {
     const free = [...all].filter((unit) => units.reason(unit) === undefined);
     const [first] = [...all].map((unit) => units.reason(unit)).filter((reason) => reason !== undefined);

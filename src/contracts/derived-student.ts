@@ -83,7 +83,10 @@ export const DerivationReport = z.object({
     layers: z
       .int()
       .meta({ description: 'Layers that least squares brought closer to the teacher on held-out samples.' }),
-    left: z.int().meta({ description: 'Layers that it did not, which keep the weights of the teacher.' }),
+    left: z.int().meta({
+      description:
+        'Layers that it did not bring nearer, or that have too many inputs to be solved (4,096² products of inputs); they keep the weights of the teacher.',
+    }),
   }),
   before_training: z.object({ teacher: z.number(), sliced: z.number(), solved: z.number() }).meta({
     description:

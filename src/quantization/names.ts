@@ -1,3 +1,4 @@
+import { namesBeside } from '../onnx/ir/fresh-names.js';
 import { type Graph, type Node, subgraphs } from '../onnx/ir/graph.js';
 
 /** Every name of a value or constant in a graph and its subgraphs. */
@@ -12,15 +13,7 @@ function valueNames(graph: Graph, names: Set<string>): Set<string> {
 }
 
 /** Gives names that nothing in a graph has yet: the hint itself, else the hint with a number. */
-export function freshNames(graph: Graph): (hint: string) => string {
-  const taken = valueNames(graph, new Set());
-  return (hint) => {
-    let name = hint;
-    for (let i = 1; taken.has(name); i++) name = `${hint}_${i}`;
-    taken.add(name);
-    return name;
-  };
-}
+export const freshNames = (graph: Graph): ((hint: string) => string) => namesBeside(valueNames(graph, new Set()));
 
 /** The same nodes, each with a name of its own; nameless ones are called by operator and position. */
 export function withUniqueNames(nodes: readonly Node[]): Node[] {

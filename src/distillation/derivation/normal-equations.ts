@@ -26,6 +26,13 @@ function gramModel(): Model {
   return { irVersion: 8, producer: 'modelpress', opsets, graph, functions: [], metadata: new Map() };
 }
 
+/** Numbers of XᵀX of a layer that is solved, of all its groups together: in float64 128 MB, and about a minute to factor. */
+const MOST_PRODUCTS = 4096 ** 2;
+
+/** Whether the equations of a layer are small enough to be set up, its bias included. */
+export const canBeSolved = ({ groups, inputs }: { readonly groups: number; readonly inputs: number }): boolean =>
+  groups * (inputs + 1) ** 2 <= MOST_PRODUCTS;
+
 export const withGram = <Result>(threads: number, use: (session: Session) => Promise<Result>): Promise<Result> =>
   withSession(encodeModel(gramModel()), { threads }, use);
 

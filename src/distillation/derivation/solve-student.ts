@@ -10,14 +10,12 @@ import type { Session } from '../../runtime/session.js';
 import { type LayerGoal, layerGoal } from './layer-goal.js';
 import { type LinearLayer, linearLayer } from './linear-layer.js';
 import { ModelFront } from './model-front.js';
-import { addRows, emptyEquations, withGram } from './normal-equations.js';
+import { addRows, canBeSolved, emptyEquations, withGram } from './normal-equations.js';
 import { regressionRows } from './regression-rows.js';
 import { added, type NormalEquations, ridgeRegression, squaredError } from './ridge-regression.js';
 import { tappedBatch } from './tapped-model.js';
 import type { TeacherNetwork } from './teacher-network.js';
 
-/** Most inputs of a layer that is solved: their products take 8·P² bytes, 128 MB. */
-const MOST_INPUTS = 4096;
 /** Rows per unknown of one output, and rows at least: positions of one sample resemble each other, so more than a few times P pay. */
 const ROWS_PER_INPUT = 16;
 const FEWEST_ROWS = 16_384;
@@ -69,14 +67,15 @@ export async function solveStudent(
       options.signal.throwIfAborted();
       options.progress(place / graph.nodes.length);
       const node = graph.nodes[place];
+      if (!node?.inputs.some((input) => graph.initializers.has(input))) continue;
       const editor = new GraphEditor(graph);
-      const layer = node && linearLayer(node, editor, (name) => (uses.get(name) ?? 0) > 1);
-      if (!layer || layer.inputs + 1 > MOST_INPUTS) continue;
+      const layer = linearLayer(node, editor, (name) => (uses.get(name) ?? 0) > 1);
+      if (!layer) continue;
       const before = new Set(graph.nodes.slice(0, place).flatMap(({ outputs }) => outputs));
       const goal = layerGoal(layer, editor, options.teacher.shapes, (value) => before.has(value));
       const reads = [layer.node.inputs[0] ?? '', ...goal.others];
       if (!reads.some((value) => changed.has(value))) continue;
-      const solution = await solveLayer({ layer, goal, place, fronts }, gram, options);
+      const solution = canBeSolved(layer) && (await solveLayer({ layer, goal, place, fronts }, gram, options));
       layers.push({ name: layer.node.name || (layer.node.outputs[0] ?? ''), kept: solution ? 'solved' : 'sliced' });
       if (solution) putBack(model, place, layer, solution);
     }

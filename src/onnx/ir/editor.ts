@@ -1,4 +1,5 @@
 import { capturedValues } from './captured-values.js';
+import { namesBeside } from './fresh-names.js';
 import type { Graph, Node } from './graph.js';
 import type { Tensor } from './tensor.js';
 
@@ -16,8 +17,11 @@ export interface Use {
  */
 export class GraphEditor {
   readonly #producers = new Map<string, Node>();
-  readonly #uses = new Map<string, Use[]>();
+  /** By value; a constant may have very many readers, so that one of them must be removed without looking at the others. */
+  readonly #uses = new Map<string, Set<Use>>();
+  readonly #usesOf = new Map<Node, [value: string, use: Use][]>();
   readonly #names = new Set<string>();
+  readonly #fresh = namesBeside(this.#names);
   readonly #outputs: Set<string>;
 
   constructor(readonly graph: Graph) {
@@ -34,7 +38,7 @@ export class GraphEditor {
 
   /** All reads of `value` by nodes of this graph; being a graph output is not a use. */
   uses(value: string): readonly Use[] {
-    return this.#uses.get(value) ?? [];
+    return [...(this.#uses.get(value) ?? [])];
   }
 
   isOutput(value: string): boolean {
@@ -43,8 +47,10 @@ export class GraphEditor {
 
   /** The only direct reader of `value`, when nothing else (nor a graph output or subgraph) sees it. */
   soleConsumer(value: string): Node | undefined {
-    const uses = this.uses(value);
-    return uses.length === 1 && !this.isOutput(value) && uses[0] && !uses[0].nested ? uses[0].node : undefined;
+    const uses = this.#uses.get(value);
+    if (uses?.size !== 1 || this.isOutput(value)) return undefined;
+    const [use] = uses;
+    return use?.nested ? undefined : use?.node;
   }
 
   /** The constant behind a name: an initializer that no caller can override. */
@@ -55,10 +61,7 @@ export class GraphEditor {
 
   /** A name that nothing in the graph has yet. */
   freshName(hint: string): string {
-    let name = hint;
-    for (let i = 1; this.#names.has(name); i++) name = `${hint}_${i}`;
-    this.#names.add(name);
-    return name;
+    return this.#fresh(hint);
   }
 
   /** Adds a constant under a fresh name, which it returns. */
@@ -105,10 +108,13 @@ export class GraphEditor {
   }
 
   #index(node: Node): void {
+    const own: [string, Use][] = [];
+    this.#usesOf.set(node, own);
     const add = (value: string, use: Use) => {
-      const list = this.#uses.get(value);
-      if (list) list.push(use);
-      else this.#uses.set(value, [use]);
+      own.push([value, use]);
+      const known = this.#uses.get(value);
+      if (known) known.add(use);
+      else this.#uses.set(value, new Set([use]));
     };
     node.inputs.forEach((value, index) => {
       if (value !== '') add(value, { node, index, nested: false });
@@ -122,11 +128,8 @@ export class GraphEditor {
   }
 
   #unindex(node: Node): void {
-    for (const value of new Set([...node.inputs, ...capturedValues(node)])) {
-      const kept = this.uses(value).filter((use) => use.node !== node);
-      if (kept.length === 0) this.#uses.delete(value);
-      else this.#uses.set(value, kept);
-    }
+    for (const [value, use] of this.#usesOf.get(node) ?? []) this.#uses.get(value)?.delete(use);
+    this.#usesOf.delete(node);
     for (const output of node.outputs) if (this.#producers.get(output) === node) this.#producers.delete(output);
   }
 }

@@ -45,10 +45,11 @@ export const recordEqualSizes: Pass = {
   name: 'record_equal_sizes',
   run(graph: Graph): number {
     const floats = floatValues(graph);
-    const fixed = new Set([...graph.initializers.keys(), ...graph.inputs.map(({ name }) => name)]);
+    const declared = [...graph.inputs, ...graph.outputs].map(({ name }) => name);
+    const fixed = new Set([...graph.initializers.keys(), ...declared]);
     let changes = 0;
     for (const [name, shape] of symbolicShapes(graph)) {
-      if (fixed.has(name) || !floats.has(name) || graph.outputs.some((output) => output.name === name)) continue;
+      if (fixed.has(name) || !floats.has(name)) continue;
       const known = graph.values.get(name);
       if (known?.kind === 'tensor' && known.shape?.join() === shape.join()) continue;
       graph.values.set(name, { kind: 'tensor', dtype: 'float32', shape });
