@@ -1,8 +1,8 @@
 import type { Requirements } from '../contracts/job-spec.js';
 import type { Objective } from '../contracts/quantize-step.js';
 import type { Candidate, Measurements } from './candidate.js';
-import { asFastIsDecided, type Choice, choose, fastest, type Measured } from './choose.js';
-import { judge, maxDrop, speedUndecided } from './judge.js';
+import { asFastIsDecided, type Choice, choose, fastest, isMeasured, type Measured } from './choose.js';
+import { deservesAnotherHearing, judge, maxDrop, speedUndecided } from './judge.js';
 import { nameOf } from './report-candidates.js';
 import { speedWords } from './speed.js';
 import { timeUntilDecided } from './time-until-decided.js';
@@ -37,7 +37,8 @@ async function ready({ recipe, made, measured }: Measured, workshop: Workshop): 
 /** The same candidates with what fresh blocks say of them, timed beside the original in one process. */
 async function timedAgain(
   candidates: readonly Measured[],
-  { require, workshop, signal, secondsLeft }: ConfirmOptions,
+  { require, workshop, signal }: ConfirmOptions,
+  seconds: number,
 ): Promise<Measured[]> {
   const models: Scored[] = [];
   for (const one of candidates) models.push(await ready(one, workshop));
@@ -52,7 +53,7 @@ async function timedAgain(
     return own.refused !== null || !rival || asFastIsDecided(own, rival);
   };
   const elapsedSeconds = () => workshop.elapsedSeconds();
-  const limits = { ...ROUNDS, seconds: secondsLeft(), signal, elapsedSeconds, decided };
+  const limits = { ...ROUNDS, seconds, signal, elapsedSeconds, decided };
   return fresh(await timeUntilDecided(workshop.timing(models), limits));
 }
 
@@ -62,24 +63,37 @@ const rivalsOf = ({ front }: Choice, chosen: Measured, objective: Objective): Me
   return rival ? [rival] : [];
 };
 
+/** What would be chosen if it were as fast after all: smaller than the choice, and refused for a speed that is not certain. */
+function doubted(candidates: readonly Candidate[], { chosen }: Choice, { require }: ConfirmOptions): Measured[] {
+  return candidates
+    .filter(isMeasured)
+    .filter(({ refused, measured }) => refused !== null && deservesAnotherHearing(measured, require))
+    .filter(({ made }) => chosen === null || made.bytes < chosen.made.bytes)
+    .toSorted((a, b) => a.made.bytes - b.made.bytes);
+}
+
 /**
  * Times the choice again beside the original and its fastest rival, in fresh blocks that had no part in choosing it: the best of many noisy
- * numbers is too good. What these show counts instead of the old, and whatever is the choice then is confirmed in its turn.
+ * numbers is too good. What these show counts instead of the old, and whatever is the choice then is confirmed in its turn. While the budget
+ * allows, so is before it what noise alone may have refused.
  * @throws ServiceError from the workshop
  */
 export async function confirmChoice(found: readonly Candidate[], options: ConfirmOptions): Promise<Confirmed> {
+  const { objective, require, secondsLeft } = options;
   let candidates = found;
-  const confirmed = new Set<string>();
+  const heard = new Set<string>();
   const notes: string[] = [];
+  const isNew = ({ recipe }: Measured) => !heard.has(nameOf(recipe));
   for (;;) {
-    const choice = choose(candidates, options.objective, maxDrop(options.require));
-    const { chosen } = choice;
-    const name = chosen && nameOf(chosen.recipe);
-    if (!chosen || name === null || confirmed.has(name)) return { candidates, choice, notes };
-    confirmed.add(name);
-    const again = await timedAgain([chosen, ...rivalsOf(choice, chosen, options.objective)], options);
+    const choice = choose(candidates, objective, maxDrop(require));
+    const another = secondsLeft() > 0 ? doubted(candidates, choice, options).find(isNew) : undefined;
+    const next = another ?? choice.chosen;
+    if (!next || !isNew(next)) return { candidates, choice, notes };
+    heard.add(nameOf(next.recipe));
+    const seconds = another ? secondsLeft() / 2 : secondsLeft();
+    const again = await timedAgain([next, ...rivalsOf(choice, next, objective)], options, seconds);
     candidates = candidates.map((one) => again.find(({ recipe }) => recipe === one.recipe) ?? one);
-    notes.push(noteOn(name, chosen, again));
+    notes.push(noteOn(nameOf(next.recipe), next, again));
   }
 }
 

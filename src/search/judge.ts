@@ -71,6 +71,19 @@ export function judge(
   return { refused: reasons.length === 0 ? null : reasons.join('; '), satisfiesRequirements };
 }
 
+/** An interval of a speed-up that is wider says little, even where it does not hold 1: few blocks, on a busy machine. */
+const WIDE = 0.1;
+
+/** Whether only its speed refuses a candidate, by a wide interval that would hold 1 were it twice as wide. */
+export function deservesAnotherHearing(measured: Measurements, require: Requirements | undefined): boolean {
+  const { value, ci95 } = measured.speedup;
+  const asFast: Estimate = { value: 1, ci95: [1, 1] };
+  if (judge(measured, require).refused === null || judge({ ...measured, speedup: asFast }, require).refused !== null) {
+    return false;
+  }
+  return ci95[1] - ci95[0] > WIDE && value + 2 * (ci95[1] - value) >= 1;
+}
+
 /**
  * Why an evaluation speaks against what a search chose on other samples: it is certainly slower, by more than sessions of one file differ,
  * or loses too much. Null when it does not, and when requirements are there to decide.

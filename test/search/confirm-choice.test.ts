@@ -27,9 +27,9 @@ function workshop(fresh: Readonly<Record<string, Measurements>>) {
   return { ...shop, timed, makings: made };
 }
 
-const confirm = (candidates: readonly Candidate[], shop: Workshop) =>
+const confirm = (candidates: readonly Candidate[], shop: Workshop, seconds = 100) =>
   confirmChoice(candidates, {
-    ...{ objective: 'latency', require: undefined, workshop: shop, signal, secondsLeft: () => 100 },
+    ...{ objective: 'latency', require: undefined, workshop: shop, signal, secondsLeft: () => seconds },
   });
 
 describe('confirming the choice', () => {
@@ -63,6 +63,34 @@ describe('confirming the choice', () => {
     const { choice } = await confirm([exact, lucky], shop);
     assert.equal(choice.chosen?.recipe.variant, 'exact');
     assert.deepEqual(shop.timed, ['lucky,exact', 'exact,lucky']);
+  });
+
+  describe('what a wide interval refused', () => {
+    const unlucky = candidate('unlucky', 100, measurements(0.7, 0, { speedError: 0.29 }));
+
+    test('is heard again where it would be the choice', async () => {
+      const shop = workshop({ unlucky: measurements(1.06, 0), next: measurements(1.06, 0) });
+      const { choice, notes } = await confirm([unlucky, next], shop);
+      assert.match(unlucky.refused ?? '', /slower than the original/);
+      assert.equal(choice.chosen?.recipe.variant, 'unlucky');
+      assert.match(notes[0] ?? '', /\(unlucky\), 0\.70x in the search, .* 1\.06x/);
+    });
+
+    const alone = candidate('too much lost', 100, measurements(0.7, 0.2, { speedError: 0.29 }));
+    const CASES = [
+      { is: 'not when its speed is certain', other: candidate('slow', 100, measurements(0.7, 0)) },
+      { is: 'not when it is no smaller', other: candidate('large', 400, measurements(0.7, 0, { speedError: 0.29 })) },
+      { is: 'not when it loses too much', other: alone },
+      { is: 'not when the budget is used up', other: unlucky, seconds: 0 },
+    ];
+    for (const { is, other, seconds } of CASES) {
+      test(is, async () => {
+        const shop = workshop({ next: measurements(1.06, 0) });
+        const { choice } = await confirm([other, next], shop, seconds);
+        assert.equal(choice.chosen?.recipe.variant, 'next');
+        assert.deepEqual(shop.timed, ['next']);
+      });
+    }
   });
 
   test('files that are gone are made again, and nothing is confirmed twice', async () => {
