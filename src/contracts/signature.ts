@@ -26,6 +26,8 @@ export const ELEMENT_TYPES = [
   'int4',
   'float4e2m1',
 ] as const;
+/** Those that hold whole numbers of whole bytes. */
+export const INTEGER_TYPES = ['int8', 'uint8', 'int16', 'uint16', 'int32', 'uint32', 'int64', 'uint64'] as const;
 export const ElementType = z.enum(ELEMENT_TYPES);
 export type ElementType = z.infer<typeof ElementType>;
 

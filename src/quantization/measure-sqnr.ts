@@ -1,20 +1,14 @@
 import type { Model } from '../onnx/ir/graph.js';
 import { elements, type Tensor } from '../onnx/ir/tensor.js';
+import type { CalibrationTask } from './calibration/task.js';
 import { MEASURING, withModelSession } from './model-session.js';
-import { type QuantizationSamples, sampleRows } from './samples.js';
+import { sampleRows } from './samples.js';
 import { sideBySide } from './side-by-side.js';
 
-export interface SqnrOptions {
+/** Its values are compared: float32, of both main graphs. */
+export interface SqnrOptions extends Omit<CalibrationTask, 'model' | 'kept'> {
   readonly float: Model;
   readonly quantized: Model;
-  /** Values to compare: float32, of both main graphs. */
-  readonly values: readonly string[];
-  readonly samples: QuantizationSamples;
-  readonly indices: readonly number[];
-  readonly threads: number;
-  readonly scratch: string;
-  readonly signal: AbortSignal;
-  readonly progress: (fraction: number) => void;
 }
 
 /** A bound that stands for "no difference". */

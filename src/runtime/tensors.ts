@@ -1,4 +1,4 @@
-import type { ElementType } from '../contracts/signature.js';
+import { type ElementType, INTEGER_TYPES } from '../contracts/signature.js';
 import { elements, type Tensor, type ViewableType } from '../onnx/ir/tensor.js';
 import { ort } from './ort.js';
 
@@ -7,14 +7,7 @@ const PASSABLE: ReadonlySet<ElementType> = new Set<ElementType>([
   'float32',
   'float64',
   'float16',
-  'int8',
-  'uint8',
-  'int16',
-  'uint16',
-  'int32',
-  'uint32',
-  'int64',
-  'uint64',
+  ...INTEGER_TYPES,
   'bool',
 ]);
 

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { DistillStep } from '../../src/contracts/distill-step.js';
 import type { Samples } from '../../src/datasets/samples.js';
-import type { CheckpointStore } from '../../src/distillation/checkpoint-schedule.js';
 import { type DistillOptions, distillModel } from '../../src/distillation/distill-model.js';
 import { teacherOutputs } from '../../src/distillation/teacher-outputs.js';
 import { node } from '../../src/onnx/ir/graph.js';
@@ -16,6 +15,7 @@ import { seededRandom } from '../../src/platform/random.js';
 import { withSession } from '../../src/runtime/session.js';
 import { TEMPLATES } from '../../src/templates/templates.js';
 import { arraySamples } from '../evaluation/array-samples.js';
+import { endsEqual, memory } from './interrupted.js';
 import { network } from './networks.js';
 
 const COUNT = 80;
@@ -40,16 +40,6 @@ describe('distilling a model', () => {
   after(() => rm(scratch, { recursive: true }));
 
   const samples = (labels = ROWS.map((row) => [classOf(row)])): Samples => arraySamples(ROWS, { labels });
-  const memory = (): CheckpointStore & { saved: Map<string, Uint8Array> } => {
-    const saved = new Map<string, Uint8Array>();
-    return {
-      saved,
-      load: async (run) => saved.get(run) ?? null,
-      save: async (run, bytes) => {
-        saved.set(run, Uint8Array.from(bytes));
-      },
-    };
-  };
   const options = (changes: Partial<DistillOptions> = {}, step: object = {}): DistillOptions => {
     const student = { template: 'mlp', widths: [6] };
     const training = { epochs: 6, batch_size: 16, optimizer: { kind: 'adamw', learning_rate: 0.05 } };
@@ -213,25 +203,9 @@ describe('distilling a model', () => {
     };
     const whole = await bytesOf({});
     const checkpoints = memory();
-    // A clock that runs so fast that every step is due for a checkpoint.
-    let time = 0;
-    const now = () => (time += 20_000);
-    const draw = seededRandom(9);
-    for (let attempts = 1; ; attempts++) {
-      const abort = new AbortController();
-      let left = 1 + Math.floor(draw() * 20);
-      const progress = (phase: string) => {
-        if (phase !== 'teacher' && --left === 0) abort.abort(new Error('stopped'));
-      };
-      const bytes = await bytesOf({ checkpoints, now, signal: abort.signal, progress }).catch((error: Error) => {
-        assert.equal(error.message, 'stopped');
-        return null;
-      });
-      if (bytes === null) continue;
-      assert.ok(attempts > 2, `${attempts} attempts`);
-      assert.ok(bytes.equals(whole));
-      break;
-    }
+    await endsEqual(whole, 20, checkpoints, ({ step, ...attempt }) =>
+      bytesOf({ ...attempt, progress: (phase) => phase !== 'teacher' && step() }),
+    );
     assert.deepEqual([...checkpoints.saved.keys()], ['distill', 'baseline']);
   };
 

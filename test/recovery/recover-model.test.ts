@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { Recovery } from '../../src/contracts/recovery.js';
 import type { Samples } from '../../src/datasets/samples.js';
-import type { CheckpointStore } from '../../src/distillation/checkpoint-schedule.js';
 import { type Model, node } from '../../src/onnx/ir/graph.js';
 import { elements, floats, tensor } from '../../src/onnx/ir/tensor.js';
 import { encodeModel } from '../../src/onnx/serde/encode-model.js';
 import { ServiceError } from '../../src/platform/errors.js';
 import { seededRandom } from '../../src/platform/random.js';
 import { type Recovered, type RecoverOptions, recoverModel } from '../../src/recovery/recover-model.js';
+import { endsEqual, memory } from '../distillation/interrupted.js';
 import { network } from '../distillation/networks.js';
 import { AVX2, quantize } from '../quantization/fixtures.js';
 import { convolutions, pictures, range, scratch } from './fixture.js';
@@ -37,16 +37,6 @@ const withInfinity = (samples: Samples, indices: readonly number[]): Samples => 
     return feeds.set('x', floats(scaled, x.dims));
   },
 });
-
-const memory = (): CheckpointStore => {
-  const saved = new Map<string, Uint8Array>();
-  return {
-    load: async (run) => saved.get(run) ?? null,
-    save: async (run, bytes) => {
-      saved.set(run, Uint8Array.from(bytes));
-    },
-  };
-};
 
 describe('recovering a quantized model', () => {
   let quantized: Model;
@@ -107,26 +97,9 @@ describe('recovering a quantized model', () => {
     const bytesOf = async (changes: Partial<RecoverOptions>) =>
       Buffer.from(encodeModel((await recoverModel(options({ epochs: 2 }, changes))).model));
     const whole = await bytesOf({});
-    const checkpoints = memory();
-    // A clock that runs so fast that every step is due for a checkpoint.
-    let time = 0;
-    const now = () => (time += 20_000);
-    const draw = seededRandom(9);
-    for (let attempts = 1; ; attempts++) {
-      const abort = new AbortController();
-      let left = 1 + Math.floor(draw() * 9);
-      const progress = (_: number, { step }: Readonly<Record<string, number>>) => {
-        if (step !== undefined && --left === 0) abort.abort(new Error('stopped'));
-      };
-      const bytes = await bytesOf({ checkpoints, now, signal: abort.signal, progress }).catch((error: Error) => {
-        assert.equal(error.message, 'stopped');
-        return null;
-      });
-      if (bytes === null) continue;
-      assert.ok(attempts > 2, `${attempts} attempts`);
-      assert.ok(bytes.equals(whole));
-      return;
-    }
+    await endsEqual(whole, 9, memory(), ({ step, ...attempt }) =>
+      bytesOf({ ...attempt, progress: (_, metrics) => metrics.step !== undefined && step() }),
+    );
   });
 
   test('a batch that does not fit into memory goes through in parts that add up to it, or is refused', async () => {

@@ -1,17 +1,8 @@
 import type { DatasetInspection } from '../../contracts/dataset.js';
-import type { ValueSignature } from '../../contracts/signature.js';
+import { INTEGER_TYPES, type ValueSignature } from '../../contracts/signature.js';
 import type { DatasetMatch } from './match.js';
 
-const INTEGERS: ReadonlySet<string> = new Set([
-  'int8',
-  'uint8',
-  'int16',
-  'uint16',
-  'int32',
-  'uint32',
-  'int64',
-  'uint64',
-]);
+const INTEGERS: ReadonlySet<string> = new Set(INTEGER_TYPES);
 const FLOATS: ReadonlySet<string | null> = new Set(['float16', 'float32', 'float64']);
 
 /**
