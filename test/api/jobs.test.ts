@@ -232,6 +232,22 @@ test('a part of the teacher is one form, however it was written', async () => {
   for (const { body } of planned) assert.deepEqual(body.spec.steps[0].student, planned[0]?.body.spec.steps[0].student);
 });
 
+test('whatever measures or compares on samples has calibration samples set aside for it, and nothing else', async () => {
+  const measuring: object[] = [
+    quantize('int8_static'),
+    quantize('fp16'),
+    { ...quantize('int4_weights'), weights: { method: 'gptq' } },
+    { ...quantize('int4_weights'), weights: { method: 'auto' } },
+    { ...quantize('int8_dynamic'), rounding: 'adaptive' },
+  ];
+  const planned = async (step: object) => {
+    const { body } = await post(spec({ dataset, steps: [step] }), '/v1/jobs?dry_run=true').expect(200);
+    return body.splits.calibration?.samples ?? 0;
+  };
+  for (const step of measuring) assert.ok((await planned(step)) > 0, JSON.stringify(step));
+  for (const scheme of ['optimized', 'int8_weights', 'int4_weights']) assert.equal(await planned(quantize(scheme)), 0);
+});
+
 test('a recovery has every default written out, and takes training samples of its own', async () => {
   const steps = [{ ...quantize('int4_weights'), recover: true }];
   const { body } = await post(spec({ dataset, steps }), '/v1/jobs?dry_run=true').expect(200);
