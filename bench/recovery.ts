@@ -65,9 +65,11 @@ function tell(what: string, { original, result, metric_drop, size_ratio, stages 
   const drop = before === undefined ? metric_drop.value : before - result.metric.value;
   const interval = before === undefined ? ` [${percent(low)}, ${percent(high)}]` : '';
   const [stage] = stages;
-  const { outcome, kept, gain } = stage?.recovery ?? {};
+  const { outcome, kept, gain, estimated_memory_bytes: estimated } = stage?.recovery ?? {};
+  const mebibytes = [estimated ?? 0, stage?.peak_memory_bytes ?? 0].map((bytes) => (bytes / 2 ** 20).toFixed(0));
   const recovered =
-    gain && `; on the selection ${outcome} ${percent(gain.value)} [${gain.ci95.map(percent).join(', ')}], kept ${kept}`;
+    gain &&
+    `; on the selection ${outcome} ${percent(gain.value)} [${gain.ci95.map(percent).join(', ')}], kept ${kept}; memory ${mebibytes.join(' MiB estimated, ')} MiB at most`;
   console.log(
     `${what}: ${percent(before ?? original.metric.value)} → ${percent(result.metric.value)}, drop ${percent(drop)}${interval} pp, size ratio ${size_ratio.toFixed(3)}, ${stage?.seconds.toFixed(0) ?? 0} s${recovered ?? ''}`,
   );

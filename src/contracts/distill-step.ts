@@ -3,6 +3,7 @@ import { Augment } from './augment.js';
 import { FromTeacher } from './derived-student.js';
 import { HintSpec, MAX_HINTS } from './hint.js';
 import { ModelId } from './ids.js';
+import { QuantizeAware } from './quantize-aware.js';
 
 /** Share of cross-entropy on labels in a mixed loss; the rest is the teacher's. */
 const LabelShare = z
@@ -169,6 +170,10 @@ export const DistillStep = z
       description: 'Values inside the student that are to come near to those inside the teacher, besides the loss.',
     }),
     training: Training.prefault({}),
+    quantize_aware: QuantizeAware.optional().meta({
+      description:
+        'Then quantizes the student and lets the teacher teach it on in few bits; the better of both by a paired test is the result, and the float student lies beside it. Only in the last step.',
+    }),
   })
   .refine(({ loss, training }) => loss.kind !== 'dkd' || (training.augment?.mixup ?? 0) === 0, {
     message: 'The loss dkd sets one class of each sample apart, and mixed samples have two: take another loss.',

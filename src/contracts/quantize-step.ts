@@ -110,7 +110,8 @@ export const Weights = z
     error: 'the method "hqq" moves zero points, and a symmetric weight has none',
   });
 
-const QuantizeFields = z.strictObject({
+/** The fields of a quantize step, not yet compared with each other. */
+export const QuantizeFields = z.strictObject({
   type: z.literal('quantize'),
   scheme: z.enum(STEP_SCHEMES).meta({
     description:
@@ -229,12 +230,8 @@ function strayFields(step: Fields): { field: string; message: string }[] {
 }
 
 /** Schemes whose integers a recovery can train; auto settles on a scheme by timing first. */
-export const RECOVERABLE_SCHEMES: readonly StepScheme[] = [
-  'int8_static',
-  'int8_dynamic',
-  'int8_weights',
-  'int4_weights',
-];
+export const RECOVERABLE_SCHEMES = ['int8_static', 'int8_dynamic', 'int8_weights', 'int4_weights'] as const;
+const isRecoverable = (scheme: StepScheme): boolean => RECOVERABLE_SCHEMES.some((each) => each === scheme);
 
 const SIXTEEN_BITS =
   '16-bit activations run in float on a CPU, so they never pay here: take the scheme int8_static with "only_what_pays": false to get the file all the same';
@@ -242,7 +239,7 @@ const SIXTEEN_BITS =
 export const QuantizeStep = QuantizeFields.superRefine((step, context) => {
   for (const { field, message } of strayFields(step))
     context.addIssue({ code: 'custom', path: field.split('/'), message });
-  if (recoveryOf(step) === null || RECOVERABLE_SCHEMES.includes(step.scheme)) return;
+  if (recoveryOf(step) === null || isRecoverable(step.scheme)) return;
   const message = `only the integers of ${RECOVERABLE_SCHEMES.join(', ')} can be trained`;
   context.addIssue({ code: 'custom', path: ['recover'], message });
 });

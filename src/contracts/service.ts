@@ -16,9 +16,10 @@ export const Capabilities = z
     transforms: z.array(z.enum(TRANSFORMS)),
     bias_corrections: z.array(z.enum(BIAS_CORRECTIONS)),
     activation_types: z.array(z.enum(ACTIVATION_TYPES)),
-    recoverable_schemes: z
-      .array(z.enum(STEP_SCHEMES))
-      .meta({ description: 'Schemes after which the float model can teach its quantized copy.' }),
+    recoverable_schemes: z.array(z.enum(STEP_SCHEMES)).meta({
+      description:
+        'Schemes after which the float model can teach its quantized copy, and in which a distilled student can be taught on.',
+    }),
     weight_ranges: z.array(z.enum(WEIGHT_RANGES)),
     roundings: z.array(z.enum(ROUNDINGS)),
     metrics: z.array(z.enum(METRICS)),

@@ -258,6 +258,19 @@ test('a recovery has every default written out, and takes training samples of it
   assert.match(body.actions[0], /let the model before it teach the result for up to 6 epochs/);
 });
 
+test('a student that is to be quantized has every default, calibration samples, and a plan that says so', async () => {
+  const steps = [distill({ quantize_aware: { scheme: 'int8_static', recover: { epochs: 3 } } })];
+  const { body } = await post(spec({ dataset, steps }), '/v1/jobs?dry_run=true').expect(200);
+  const { quantize_aware: aware } = body.spec.steps[0];
+  assert.deepEqual(aware.recover, { epochs: 3, batch_size: 64, learning_rate: 0.01, samples: 4096, patience: null });
+  assert.equal(aware.calibration.method, 'mean_minmax');
+  assert.ok(body.splits.calibration.samples > 0);
+  assert.match(body.actions[0], /let the model before it teach the quantized student for up to 3 epochs/);
+  const byLabels = [distill({ loss: { kind: 'labels' }, quantize_aware: { scheme: 'int4_weights' } })];
+  const plan = await post(spec({ dataset, steps: byLabels }), '/v1/jobs?dry_run=true').expect(200);
+  assert.match(plan.body.actions[0], /let the student teach the quantized student/);
+});
+
 const REFUSED: readonly (readonly [string, () => Promise<object> | object, number, string, string])[] = [
   ['an unknown key', () => spec({ sede: 1 }), 422, 'invalid_request', '/sede'],
   ['a value out of range', () => spec({ timeout_seconds: 0 }), 422, 'invalid_request', '/timeout_seconds'],
@@ -439,6 +452,27 @@ const REFUSED: readonly (readonly [string, () => Promise<object> | object, numbe
     422,
     'invalid_request',
     '/steps/0/training/augment/mixup',
+  ],
+  [
+    'a step after a quantized student',
+    () => ({ model, dataset, steps: [distill({ quantize_aware: { scheme: 'int8_weights' } }), quantize()] }),
+    422,
+    'invalid_request',
+    '/steps/0/quantize_aware',
+  ],
+  [
+    'a quantized student in a scheme without integers',
+    () => ({ model, dataset, steps: [distill({ quantize_aware: { scheme: 'fp16' } })] }),
+    422,
+    'invalid_request',
+    '/steps/0/quantize_aware/scheme',
+  ],
+  [
+    'a quantized student with what its scheme does not read',
+    () => ({ model, dataset, steps: [distill({ quantize_aware: { scheme: 'int8_weights', portable: true } })] }),
+    422,
+    'invalid_request',
+    '/steps/0/quantize_aware/portable',
   ],
   [
     'no dataset to recover on',

@@ -83,4 +83,47 @@ describe('recovery over HTTP', () => {
     assert.equal(job.steps[0]?.attempt, 2);
     assert.equal(job.result?.sha256, whole);
   });
+
+  const student = () => ({
+    ...{ model, dataset, evaluate: { metric: 'agreement', latency: { runs: 40 } } },
+    steps: [
+      {
+        ...{ type: 'distill', student: { template: 'mlp', widths: [48] }, training: { epochs: 12 } },
+        quantize_aware: {
+          ...{ scheme: 'int4_weights', only_what_pays: false, weights: { bits: 2, method: 'gptq' } },
+          recover: { epochs: 12 },
+        },
+      },
+    ],
+  });
+
+  test('a student is distilled, quantized, and taught on by its teacher in one step', async () => {
+    const job = await finished((await client.createJob(student())).id);
+    const report = await client.report(job.id);
+    const [stage] = report.stages;
+    const { distillation, recovery, weights } = stage ?? assert.fail('there is no stage');
+    assert.equal(stage?.type, 'distill');
+    assert.equal(stage?.scheme, 'int4_weights');
+    assert.deepEqual({ bits: weights?.bits, method: weights?.method }, { bits: 2, method: 'gptq' });
+    assert.equal(distillation?.history.length, 12);
+    const best = recovery?.history[recovery.best_epoch]?.held_out_loss ?? Number.NaN;
+    assert.ok(best < (recovery?.held_out_loss_before ?? 0), `${recovery?.held_out_loss_before} → ${best}`);
+    assert.equal(recovery?.loss, 'kd');
+    assert.equal(stage?.sha256, job.result?.sha256);
+
+    const artifacts = await client.artifacts(job.id);
+    const float = artifacts.find(({ name }) => name === 'float-student.onnx');
+    assert.equal(float?.role, 'candidate');
+    assert.ok(report.result.bytes < 0.5 * (float?.bytes ?? 0), `${report.result.bytes} of ${float?.bytes} bytes`);
+    whole = job.result?.sha256 ?? assert.fail('the job has no result');
+  });
+
+  test('an engine that dies while the quantized student learns is followed by one that goes on, to the same bytes', async () => {
+    const { id } = await client.createJob(student());
+    await until('recovering', async () => (await client.job(id)).progress?.phase === 'recover', REACHES_MS);
+    for (const pid of enginesBelow(data.path)) process.kill(pid, 'SIGKILL');
+    const job = await finished(id);
+    assert.equal(job.steps[0]?.attempt, 2);
+    assert.equal(job.result?.sha256, whole);
+  });
 });

@@ -14,17 +14,21 @@ import { ServiceError } from '../../src/platform/errors.js';
 import { derivedSeed, seededRandom } from '../../src/platform/random.js';
 import { TEMPLATE_INPUTS, TEMPLATES } from '../../src/templates/templates.js';
 import type { EngineResult } from '../protocol.js';
+import { certificateFiles } from './certificate-file.js';
 import { checkpointFiles } from './checkpoint-files.js';
 import { conclude } from './conclude.js';
 import { cutStudent, DERIVED } from './cut-student.js';
 import { peakMemoryBytes } from './peak-memory.js';
+import { quantizeStudent } from './quantize-student.js';
 import type { StepContext, StepRunner } from './step.js';
 import { type TaskSamples, withTaskSamples } from './task-samples.js';
 import { trainingLimits } from './training-limits.js';
-import { totalBytes, writeModelFiles } from './written-model.js';
+import { copyModelFiles, totalBytes, writeModelFiles } from './written-model.js';
 
 /** Fraction of the last step after which its result is evaluated; a step that is not the last has nothing else to do. */
 const DISTILLED = 0.8;
+/** Fraction of that, and of the time for training, after which a student that is to be quantized is. */
+const BEFORE_QUANTIZATION = 2 / 3;
 
 /** Metrics whose labels are classes of the output. */
 const CLASS_METRICS: ReadonlySet<string> = new Set(['top1', 'top5']);
@@ -38,6 +42,10 @@ async function distill(context: StepContext, data: TaskSamples, started: number)
   const step = task.spec.steps[task.step];
   if (step?.type !== 'distill') throw new Error(`step ${task.step} does not distill`);
   const until = task.last ? DISTILLED : 1;
+  const aware = step.quantize_aware;
+  const share = aware ? BEFORE_QUANTIZATION : 1;
+  const floated = until * share;
+  const limits = trainingLimits(context, started);
   const { samples, splits } = data;
   const { evaluate, seed } = task.spec;
   const labels = await samples.labels(splits.selection.slice(0, 1));
@@ -68,11 +76,12 @@ async function distill(context: StepContext, data: TaskSamples, started: number)
     labelled,
     checkpoints,
     threads: task.threads,
-    ...trainingLimits(context, started),
+    memoryLimit: limits.memoryLimit,
     block: blockSize(cpuFacts().instructionSets),
     progress: (phase, fraction, metrics, left) =>
-      context.progress(phase, (from + fraction * (1 - from)) * until, metrics, left),
+      context.progress(phase, (from + fraction * (1 - from)) * floated, metrics, left),
     now: () => performance.now(),
+    secondsLeft: (fraction) => limits.secondsLeft(fraction * share),
   });
 
   const student = await writeModelFiles(distilled.student, join(scratch, 'student'));
@@ -86,21 +95,29 @@ async function distill(context: StepContext, data: TaskSamples, started: number)
     threads: task.threads,
   });
   const kept = compared.gain.value >= 0 ? 'distilled' : 'baseline';
-  const written = await writeModelFiles(kept === 'distilled' ? distilled.student : distilled.baseline, scratch);
+  const float = kept === 'distilled' ? student : baseline;
+  const quantized = aware
+    ? await quantizeStudent(context, data, float, { aware, loss: step.loss }, limits, (phase, fraction, metrics) =>
+        context.progress(phase, floated + fraction * (until - floated), metrics),
+      )
+    : { model: await copyModelFiles(float, scratch), stage: { notes: [] }, nodes: [], files: [] };
+  const { model, nodes } = quantized;
   const stage: StageReport = {
     type: 'distill',
     seconds: (performance.now() - started) / 1000,
     peak_memory_bytes: peakMemoryBytes(),
-    bytes: totalBytes(written),
-    sha256: written.sha256,
+    bytes: totalBytes(model),
+    sha256: model.sha256,
+    ...quantized.stage,
     distillation: {
       ...distillationReport(step, distilled, compared, kept, splits.selection.length),
       ...(derived && { derived: derived.report }),
     },
-    notes: [...distilled.notes],
+    notes: [...distilled.notes, ...quantized.stage.notes],
   };
   log.info('distilled', { outcome: stage.distillation?.outcome, kept, bytes: stage.bytes, notes: stage.notes });
-  return conclude(context, data, { model: written, cleaned: null, stage, nodes: [], files: [] }, until);
+  const files = [...quantized.files, ...(await certificateFiles(stage, nodes, scratch))];
+  return conclude(context, data, { model, cleaned: null, stage, nodes, files }, until);
 }
 
 /** A template fitted to one sample of the input and to the classes of the scored output. */

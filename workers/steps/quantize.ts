@@ -61,8 +61,14 @@ async function make(
     },
   );
   const recovered = recovery
-    ? await recover(context, data, quantized, recovery, limits, (fraction, metrics) =>
-        progress('recover', QUANTIZED_BEFORE_RECOVERY + (1 - QUANTIZED_BEFORE_RECOVERY) * fraction, metrics),
+    ? await recover(
+        context,
+        data,
+        { quantized: quantized.model, cleaned: quantized.cleaned, teacher: task.input },
+        recovery,
+        limits,
+        (fraction, metrics) =>
+          progress('recover', QUANTIZED_BEFORE_RECOVERY + (1 - QUANTIZED_BEFORE_RECOVERY) * fraction, metrics),
       )
     : { model: quantized.model, notes: [] };
   // Measured beside the result, to tell what the clean-up gave; nothing else is made of it.

@@ -7,8 +7,8 @@ import { planMetric } from '../../src/evaluation/plan-metric.js';
 import type { Model } from '../../src/onnx/ir/graph.js';
 import { blockSize } from '../../src/onnx/passes/blocked-layout.js';
 import { cpuFacts } from '../../src/platform/cpu.js';
-import type { Quantized } from '../../src/quantization/quantize-model.js';
 import { type Recovered, recoverModel } from '../../src/recovery/recover-model.js';
+import type { ModelFiles } from '../protocol.js';
 import { checkpointFiles } from './checkpoint-files.js';
 import type { StepContext } from './step.js';
 import type { TaskSamples } from './task-samples.js';
@@ -22,23 +22,28 @@ export interface RecoveredStage {
   readonly notes: readonly string[];
 }
 
-/** Lets the step's input teach the quantized model, and keeps what it taught if that is better on the selection samples. */
+/** Lets a teacher teach the quantized model, and keeps what it taught if that is better on the selection samples. */
 export async function recover(
   context: StepContext,
   { samples, splits, synthetic }: TaskSamples,
-  { model: quantized, cleaned }: Pick<Quantized, 'model' | 'cleaned'>,
+  models: {
+    readonly quantized: Model;
+    /** The float model that it was made of, cleaned up. */
+    readonly cleaned: Model;
+    readonly teacher: ModelFiles;
+  },
   recovery: Recovery,
   { memoryLimit, secondsLeft }: TrainingLimits,
   progress: (fraction: number, metrics?: Readonly<Record<string, number>>) => void,
 ): Promise<RecoveredStage> {
   const { task, scratch, signal, log } = context;
   const { evaluate, seed } = task.spec;
+  const { quantized, teacher } = models;
   const labels = await samples.labels(splits.selection.slice(0, 1));
   const { metric, output } = planMetric(evaluate, task.inspection.outputs, labels?.dims.slice(1) ?? null, synthetic);
   const recovered = await recoverModel({
-    ...{ quantized, recovery, output, samples, scratch, signal, seed, progress },
-    float: cleaned,
-    teacher: task.input,
+    ...{ quantized, teacher, recovery, output, samples, scratch, signal, seed, progress },
+    float: models.cleaned,
     metric: metric.name,
     training: splits.training,
     selection: splits.selection,

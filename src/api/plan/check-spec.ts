@@ -119,6 +119,12 @@ function checkDistillation({ steps }: JobSpec, { inspection }: ModelRow, match: 
         errors: [{ pointer: '/dataset', code: 'dataset_required', message }],
       });
     }
+    if (step.quantize_aware && index < steps.length - 1) {
+      const message = 'A quantized student cannot be worked on: "quantize_aware" belongs to the last step of a job.';
+      throw new ServiceError('invalid_request', message, {
+        errors: [{ pointer: `${pointer}/quantize_aware`, code: 'contradiction', message }],
+      });
+    }
     if (step.training.epochs === 0 && !('from' in step.student)) {
       const message = 'Without an epoch of training only a student cut out of its teacher is worth anything.';
       throw new ServiceError('invalid_request', message, {

@@ -3,7 +3,7 @@ import type { DistillStep } from '../../contracts/distill-step.js';
 import type { Step } from '../../contracts/job-spec.js';
 import type { JobPlan } from '../../contracts/plan.js';
 import type { QuantizeStep } from '../../contracts/quantize-step.js';
-import { recoveryOf } from '../../contracts/recovery.js';
+import { type Recovery, recoveryOf } from '../../contracts/recovery.js';
 import { planMetric } from '../../evaluation/plan-metric.js';
 import type { CheckedSpec } from './check-spec.js';
 import { plannedSplits } from './plan-splits.js';
@@ -43,9 +43,19 @@ function actionOf(step: Step): string {
   if (step.type === 'quantize') {
     const recovery = recoveryOf(step);
     if (recovery === null) return SCHEME_ACTIONS[step.scheme];
-    return `${SCHEME_ACTIONS[step.scheme]}; then let the model before it teach the result for up to ${recovery.epochs} epochs of at most ${recovery.samples} samples, and keep the better`;
+    return `${SCHEME_ACTIONS[step.scheme]}; then let the model before it teach the result ${effortOf(recovery)}`;
   }
-  const { student, training, loss } = step;
+  const { quantize_aware: aware } = step;
+  if (!aware) return trainingOf(step);
+  const teacher = step.loss.kind === 'labels' ? 'the student' : 'the model before it';
+  return `${trainingOf(step)}; ${SCHEME_ACTIONS[aware.scheme]}; then let ${teacher} teach the quantized student ${effortOf(aware.recover)}`;
+}
+
+const effortOf = ({ epochs, samples }: Recovery): string =>
+  `for up to ${epochs} epochs of at most ${samples} samples, and keep the better`;
+
+/** How a student is made and trained. */
+function trainingOf({ student, training, loss }: DistillStep): string {
   const cut = 'from' in student;
   const made = cut ? `${cutOf(student)}; ` : '';
   if (cut && training.epochs === 0) return `${made}train nothing`;
