@@ -38,10 +38,10 @@ export const DatasetManifest = z
       .record(z.string(), ArrayManifest)
       .refine((arrays) => Object.keys(arrays).length <= MAX_DATASET_ARRAYS, `at most ${MAX_DATASET_ARRAYS} arrays`)
       .default({}),
-    labels: z
-      .string()
-      .optional()
-      .meta({ description: 'The array that holds the labels; default: an array named labels, if there is one.' }),
+    labels: z.string().nullable().optional().meta({
+      description:
+        'The array that holds the labels; default: an array named labels, if there is one. null: there are none.',
+    }),
     splits: z.partialRecord(z.enum(SPLIT_NAMES), Range).optional(),
   })
   .meta({ id: 'DatasetManifest' });
@@ -56,6 +56,9 @@ export const ArrayInspection = z.object({
     .int()
     .nullable()
     .meta({ description: 'The first sample that holds a NaN or an infinity; null when every value is finite.' }),
+  range: z.tuple([z.number(), z.number()]).nullable().optional().meta({
+    description: 'The least and the greatest value of an array of one whole number per sample; null for others.',
+  }),
 });
 export type ArrayInspection = z.infer<typeof ArrayInspection>;
 

@@ -18,6 +18,10 @@ after(() => api.stop());
 
 const uploadDataset = async (content: Buffer): Promise<string> =>
   (await api.agent().post('/v1/datasets').set('content-type', bytes).send(content)).body.id;
+const upload = async (content: Buffer, manifest: object): Promise<string> => {
+  const form = api.agent().post('/v1/datasets').field('manifest', JSON.stringify(manifest));
+  return (await form.attach('data', content, 'data.npz')).body.id;
+};
 const uploadModel = async (content: Buffer): Promise<string> =>
   (await api.agent().post('/v1/models').set('content-type', bytes).send(content)).body.id;
 const quantize = (scheme = 'int8_dynamic') => ({ type: 'quantize', scheme });
@@ -140,7 +144,14 @@ test('a dry run says what would be done and stores nothing', async () => {
   assert.ok(body.splits.evaluation.samples > 0);
   assert.ok(body.actions.length >= 3);
   assert.deepEqual(body.evaluation, { metric: 'top1', output: 'y' });
-  assert.deepEqual(body.warnings, []);
+  assert.match(body.warnings[0], /"labels" is taken as the labels for its name/);
+  assert.match(body.warnings[1], /are only \d+ samples for/);
+  const named = await upload(await linearSamples(400), { labels: 'labels' });
+  const { body: plain } = await post(spec({ dataset: named }), '/v1/jobs?dry_run=true').expect(200);
+  assert.deepEqual(plain.warnings, []);
+  const unread = await upload(await linearSamples(400), { labels: null });
+  const { body: other } = await post(spec({ dataset: unread }), '/v1/jobs?dry_run=true').expect(200);
+  assert.deepEqual([other.evaluation.metric, other.warnings], ['agreement', []]);
   const few = await post(spec({ dataset, require: { max_metric_drop: 0.01 } }), '/v1/jobs?dry_run=true').expect(200);
   // Tango's upper bound for no loss at all is z²/(n + z²): at most .01 from n = 99 z² = 380.3 on.
   assert.match(few.body.warnings.join(), /that takes 381 evaluation samples, and there are \d+\./);
@@ -271,6 +282,28 @@ test('a student that is to be quantized has every default, calibration samples, 
   assert.match(plan.body.actions[0], /let the student teach the quantized student/);
 });
 
+const int64 = (values: readonly number[], dims: number[]) =>
+  npy({ dtype: 'int64', dims, bytes: new Uint8Array(BigInt64Array.from(values, BigInt).buffer) });
+/** Samples for the two classes of the model. */
+const labelled = (labels: Buffer) => npz({ x: npy(floats(new Float32Array(80), [20, 4])), labels });
+const oneHot = () => labelled(int64(Array(40).fill(0), [20, 2]));
+
+test('one-hot labels that nobody named are not scored, and the plan says so', async () => {
+  const dataset = await uploadDataset(await oneHot());
+  const { body } = await post(spec({ dataset }), '/v1/jobs?dry_run=true').expect(200);
+  assert.equal(body.evaluation.metric, 'agreement');
+  assert.match(body.warnings.join(), /"labels" are not scored: agreement compares/);
+  const asked = { dataset: await upload(await oneHot(), { labels: 'labels' }), evaluate: { metric: 'agreement' } };
+  await post(spec(asked), '/v1/jobs?dry_run=true').expect(200);
+});
+
+test('a plan warns of samples without label that might be scored', async () => {
+  const some = [-1, ...Array(19).fill(1)];
+  const dataset = await uploadDataset(await labelled(int64(some, [20])));
+  const { body } = await post(spec({ dataset }), '/v1/jobs?dry_run=true').expect(200);
+  assert.match(body.warnings.join(), /Some labels of "labels" are -1/);
+});
+
 const REFUSED: readonly (readonly [string, () => Promise<object> | object, number, string, string])[] = [
   ['an unknown key', () => spec({ sede: 1 }), 422, 'invalid_request', '/sede'],
   ['a value out of range', () => spec({ timeout_seconds: 0 }), 422, 'invalid_request', '/timeout_seconds'],
@@ -323,6 +356,34 @@ const REFUSED: readonly (readonly [string, () => Promise<object> | object, numbe
         dataset: await uploadDataset(await npz({ x: npy(floats(new Float32Array(80), [20, 4])) })),
         evaluate: { metric: 'top1' },
       }),
+    422,
+    'metric_not_applicable',
+    '/evaluate/metric',
+  ],
+  [
+    'one-hot labels that the manifest names',
+    async () => spec({ dataset: await upload(await oneHot(), { labels: 'labels' }) }),
+    422,
+    'dataset_mismatch',
+    '/dataset/manifest/labels',
+  ],
+  [
+    'a label beyond the classes of the output',
+    async () => spec({ dataset: await uploadDataset(await labelled(int64([...Array(19).fill(1), 2], [20]))) }),
+    422,
+    'dataset_mismatch',
+    '/dataset/arrays/labels',
+  ],
+  [
+    'labels that are none',
+    async () => spec({ dataset: await uploadDataset(await labelled(int64(Array(20).fill(-1), [20]))) }),
+    422,
+    'dataset_mismatch',
+    '/dataset/arrays/labels',
+  ],
+  [
+    'a metric of steps on an output without any',
+    () => spec({ dataset, evaluate: { metric: 'ctc' } }),
     422,
     'metric_not_applicable',
     '/evaluate/metric',

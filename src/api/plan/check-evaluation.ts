@@ -20,6 +20,7 @@ export function checkEvaluation({ evaluate }: JobSpec, model: ModelRow, match: D
       errors: [{ pointer: '/evaluate/metric', code: 'metric_not_applicable', message }],
     });
   }
+  checkSteps(evaluate, model, match);
   const outputs = model.inspection.outputs.map(({ name }) => name);
   if (output !== undefined && !outputs.includes(output))
     throw unknownName('/evaluate/output', 'output', output, outputs);
@@ -36,6 +37,27 @@ export function checkEvaluation({ evaluate }: JobSpec, model: ModelRow, match: D
   }
   // Made-up inputs need every size; this says which one is missing.
   if (match === null) syntheticSamples(model.inspection.inputs, 1, 0, latency.shapes ?? {});
+}
+
+/** ctc decodes a row of class scores for each step. An input that is fed alone may leave the axis of samples away. */
+function checkSteps({ metric, output }: JobSpec['evaluate'], model: ModelRow, match: DatasetMatch | null): void {
+  const { outputs } = model.inspection;
+  const scored = output === undefined ? outputs[0] : outputs.find(({ name }) => name === output);
+  const rank = scored?.shape?.length;
+  if (metric !== 'ctc' || rank === undefined || rank === 3 || match?.arrays.some(({ alone }) => alone)) return;
+  const received = `[${scored?.shape?.map((size) => size ?? '?').join(', ')}]`;
+  const message = `ctc scores outputs of [samples, steps, classes]; ${JSON.stringify(scored?.name)} is ${received}.`;
+  throw new ServiceError('metric_not_applicable', message, {
+    errors: [
+      {
+        pointer: '/evaluate/metric',
+        code: 'metric_not_applicable',
+        message,
+        expected: '[samples, steps, classes]',
+        received,
+      },
+    ],
+  });
 }
 
 const namedDimensions = (model: ModelRow): string[] => [

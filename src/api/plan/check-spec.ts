@@ -12,6 +12,7 @@ import { getModel } from '../../storage/records/models.js';
 import type { DatasetRow, ModelRow } from '../../storage/schema.js';
 import type { Tenant } from '../../storage/tenant.js';
 import { checkEvaluation } from './check-evaluation.js';
+import { checkLabels } from './check-labels.js';
 import { checkNumbers } from './check-numbers.js';
 import { checkStudent } from './check-student.js';
 
@@ -37,6 +38,7 @@ export async function checkSpec(queries: Queries, tenant: Tenant, spec: JobSpec)
   await checkPlans(queries, tenant, spec);
   checkDistillation(spec, model, match);
   checkEvaluation(spec, model, match);
+  if (row !== null && match !== null) checkLabels(spec, model, row, match);
   await checkStudents(queries, tenant, spec, model);
   return { spec, model, dataset: row !== null && match !== null ? { row, match } : null };
 }

@@ -3,13 +3,14 @@ import { unscaledArrays } from '../../datasets/admission/unscaled.js';
 import { samplesMissing } from '../../evaluation/decidable.js';
 import type { MetricPlan } from '../../evaluation/plan-metric.js';
 import type { CheckedSpec } from './check-spec.js';
+import { labelWarnings } from './label-warnings.js';
+
+/** Below so many samples one of them is 5 % of what is measured, and an interval spans tens of percent. */
+const FEW_SAMPLES = 20;
 
 /** What a caller may not have meant, in sentences; none of it keeps the job from running. */
-export function planWarnings(
-  { spec, model, dataset }: CheckedSpec,
-  splits: JobPlan['splits'],
-  { metric, notes }: MetricPlan,
-): string[] {
+export function planWarnings(checked: CheckedSpec, splits: JobPlan['splits'], { metric, notes }: MetricPlan): string[] {
+  const { spec, model, dataset } = checked;
   const { require: requirements, steps } = spec;
   const evaluated = splits.evaluation?.samples ?? 0;
   const warnings = [...notes];
@@ -22,6 +23,13 @@ export function planWarnings(
     return warnings;
   }
   warnings.push(...unscaledArrays(model.inspection.inputs, dataset.row.inspection, dataset.match));
+  warnings.push(...labelWarnings(checked, metric));
+  for (const [name, { samples }] of Object.entries(splits)) {
+    if (samples < FEW_SAMPLES)
+      warnings.push(
+        `There ${samples === 1 ? 'is 1 sample' : `are only ${samples} samples`} for ${name}: what they tell is little more than chance.`,
+      );
+  }
   const bound = requirements?.max_metric_drop;
   const missing = bound === undefined || !metric.zeroOrOne ? null : samplesMissing(bound, evaluated);
   if (missing !== null) {

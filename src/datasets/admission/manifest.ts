@@ -23,7 +23,7 @@ export function manifestProblems(
   const problems: FieldError[] = [];
   for (const name of Object.keys(manifest.arrays))
     if (!names.includes(name)) problems.push(unknownArray(name, `arrays/${pointerSegment(name)}`));
-  if (manifest.labels !== undefined && !names.includes(manifest.labels))
+  if (typeof manifest.labels === 'string' && !names.includes(manifest.labels))
     problems.push(unknownArray(manifest.labels, 'labels'));
   problems.push(...splitProblems(inspection.samples, manifest, pointer));
   return problems;
@@ -67,7 +67,7 @@ export function checkManifest(inspection: DatasetInspection, manifest: DatasetMa
     throw new ServiceError('invalid_request', `The manifest does not fit the data: ${errors[0]?.message}`, { errors });
 }
 
-/** The array that holds the labels: the one the manifest names, or one called labels that no model input claims. */
+/** The array that holds the labels: the one the manifest names (null names none), or one called labels that no model input claims. */
 export function labelsArray(
   inspection: DatasetInspection,
   manifest: DatasetManifest,

@@ -4,6 +4,7 @@ import { ServiceError } from '../../platform/errors.js';
 import { detectFormat, readArrays } from '../formats/arrays.js';
 import { FiniteCheck } from '../formats/finite.js';
 import { MAX_SAMPLES } from '../formats/limits.js';
+import { ValueRange } from '../formats/value-range.js';
 
 /** Reads a dataset once, from the first byte to the last, at constant memory: sizes, checksums, NaN and infinity. */
 export async function scanDataset(path: string, signal: AbortSignal): Promise<DatasetInspection> {
@@ -16,18 +17,22 @@ export async function scanDataset(path: string, signal: AbortSignal): Promise<Da
       throw new ServiceError('inconsistent_dataset', `Array ${JSON.stringify(name)} is a scalar.`, {
         hint: 'The first axis of every array is the sample: give a constant as an array of one value per sample.',
       });
+    const elementsPerSample = sample.reduce((product, size) => product * size, 1);
     const check = new FiniteCheck(dtype);
+    // Only one number per sample can be a class.
+    const values = elementsPerSample === 1 ? new ValueRange(dtype) : null;
     for await (const chunk of data) {
       signal.throwIfAborted();
       check.add(chunk);
+      values?.add(chunk);
     }
-    const elementsPerSample = sample.reduce((product, size) => product * size, 1);
     arrays.push({
       name,
       dtype,
       shape: [...shape],
       bytes: byteLength(dtype, shape),
       first_non_finite: check.first === null ? null : Math.floor(check.first / elementsPerSample),
+      range: values?.range ?? null,
     });
   }
   return { format, samples: commonLength(arrays), arrays };

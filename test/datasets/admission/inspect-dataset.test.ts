@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { inspectDataset } from '../../../src/datasets/admission/inspect-dataset.js';
 import { FiniteCheck } from '../../../src/datasets/formats/finite.js';
+import { ValueRange } from '../../../src/datasets/formats/value-range.js';
 import { float32, npy, zip } from '../npz-writer.js';
 import { fileOf, golden, never } from '../scratch.js';
 
@@ -22,7 +23,24 @@ test('every element type that numpy writes and we read', async () => {
     shape: [3, 1],
     bytes: 12,
     first_non_finite: null,
+    range: null,
   });
+});
+
+test('one whole number per sample has a range, which classes are checked against', async () => {
+  const labels = npy('<i8', [4], new Uint8Array(BigInt64Array.of(3n, -1n, 9n, 0n).buffer));
+  const pixels = npy('|u1', [4, 2], new Uint8Array(8));
+  const { arrays } = await inspectDataset(fileOf(await zip({ 'l.npy': labels, 'x.npy': pixels })), never());
+  assert.deepEqual(
+    arrays.map(({ range }) => range),
+    [[-1, 9], null],
+  );
+  const bytes = new Uint8Array(Int16Array.of(5, -300, 400).buffer);
+  for (let size = 1; size <= bytes.length; size++) {
+    const values = new ValueRange('int16');
+    for (let at = 0; at < bytes.length; at += size) values.add(bytes.subarray(at, at + size));
+    assert.deepEqual(values.range, [-300, 400], `chunks of ${size}`);
+  }
 });
 
 for (const version of [1, 2, 3])
@@ -31,7 +49,7 @@ for (const version of [1, 2, 3])
     assert.deepEqual(inspection, {
       format: 'npy',
       samples: 2,
-      arrays: [{ name: 'data', dtype: 'float32', shape: [2, 3, 4], bytes: 96, first_non_finite: null }],
+      arrays: [{ name: 'data', dtype: 'float32', shape: [2, 3, 4], bytes: 96, first_non_finite: null, range: null }],
     });
   });
 
