@@ -4,6 +4,7 @@ import type { FieldError } from '../contracts/problem.js';
 import { ServiceError } from '../platform/errors.js';
 import { didYouMean } from '../platform/nearest-name.js';
 import { firstRefusal } from './bounded-value.js';
+import { formsOf, nearestForm } from './union-issue.js';
 
 /** More errors than this help nobody, and a hostile body could make one per byte. */
 const MAX_REPORTED_ERRORS = 50;
@@ -30,14 +31,28 @@ function shown(value: unknown): string {
 const listed = (values: readonly unknown[]): string => values.map((value) => JSON.stringify(value)).join(', ');
 
 /** What was expected, in words, by the kind of issue; zod's own sentences never leave. */
+type Described = (issue: Issue) => string;
 const EXPECTED: { [Code in Issue['code']]?: (issue: Extract<Issue, { code: Code }>) => string } = {
   invalid_type: (issue) => issue.expected,
   too_big: (issue) => `at most ${issue.maximum}${unitOf(issue.origin)}`,
   too_small: (issue) =>
     `${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${unitOf(issue.origin)}`,
   not_multiple_of: (issue) => `a multiple of ${issue.divisor}`,
+  invalid_union: (issue) => acceptedBy(issue),
   invalid_value: (issue) => `${issue.values.length === 1 ? '' : 'one of '}${listed(issue.values)}`,
 };
+
+/** Begins the message of a union that `explain` worded. */
+const WORDED = 'Expected ';
+
+/** What a union takes: as `explain` worded it, or what each of its forms says to be expected. */
+function acceptedBy({ message, errors }: z.core.$ZodIssueInvalidUnion): string {
+  if (message.startsWith(WORDED)) return message.slice(WORDED.length, -1);
+  const each = errors.flatMap((branch) =>
+    branch.slice(0, 1).map((issue) => (EXPECTED[issue.code] as Described | undefined)?.(issue) ?? 'another form'),
+  );
+  return [...new Set(each)].join(' or ');
+}
 
 function unitOf(origin: string): string {
   if (origin === 'string') return ' characters';
@@ -61,7 +76,11 @@ function explain(issue: RawIssue): string | undefined {
   if (issue.code === 'invalid_union' && issue.inst instanceof z.ZodDiscriminatedUnion) {
     const { options, discriminator } = issue.inst.def;
     const values = options.flatMap((option) => [...(option._zod.propValues?.[discriminator] ?? [])]);
-    return `Expected one of ${listed(values)}.`;
+    return `${WORDED}one of ${listed(values)}.`;
+  }
+  if (issue.code === 'invalid_union') {
+    const forms = formsOf(issue.inst);
+    return forms === null ? undefined : `${WORDED}${forms}.`;
   }
   return undefined;
 }
@@ -71,11 +90,23 @@ function ownMessage(issue: Issue): string | null {
   if (issue.code === 'custom' || issue.code === 'unrecognized_keys') return issue.message;
   if (issue.code === 'invalid_format' && issue.message.startsWith('expected '))
     return `${issue.message[0]?.toUpperCase()}${issue.message.slice(1)}.`;
-  if (issue.code === 'invalid_union' && issue.message.startsWith('Expected one of')) return issue.message;
   return null;
 }
 
-function fieldErrors(issue: Issue): FieldError[] {
+/** What the sender wrote at a path. */
+const valueAt = (root: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+        ? (value as Record<PropertyKey, unknown>)[key]
+        : undefined,
+    root,
+  );
+
+/** @param root the whole value that was checked */
+function fieldErrors(issue: Issue, root: unknown): FieldError[] {
+  const nearest = issue.code === 'invalid_union' ? nearestForm(issue) : null;
+  if (nearest !== null) return nearest.flatMap((inner) => fieldErrors(inner, root));
   if (issue.code === 'unrecognized_keys') {
     const messages = issue.message.split(LINE);
     return messages.map((message, index) => ({
@@ -85,10 +116,12 @@ function fieldErrors(issue: Issue): FieldError[] {
     }));
   }
   if (issue.code === 'invalid_key')
-    return issue.issues.flatMap((inner) => fieldErrors({ ...inner, path: issue.path } as Issue));
-  const describe = EXPECTED[issue.code] as ((issue: Issue) => string) | undefined;
+    return issue.issues.flatMap((inner) => fieldErrors({ ...inner, path: issue.path } as Issue, root));
+  const describe = EXPECTED[issue.code] as Described | undefined;
   const expected = describe?.(issue);
-  const received = shown(issue.input);
+  // A check of ours, and a union told apart by a field, complain of a field while they look at all of its object.
+  const atPath = issue.code === 'custom' || issue.code === 'invalid_union';
+  const received = shown(atPath ? valueAt(root, issue.path) : issue.input);
   const message =
     ownMessage(issue) ??
     (expected === undefined ? 'The value has none of the accepted forms.' : `Expected ${expected}, got ${received}.`);
@@ -121,7 +154,7 @@ export function parseWith<Schema extends z.ZodType>(
   const result = schema.safeParse(value, { error: explain, reportInput: true });
   if (result.success) return result.data;
   const issues = result.error.issues.slice(0, MAX_REPORTED_ERRORS);
-  throw refused(what, root, issues.flatMap(fieldErrors).slice(0, MAX_REPORTED_ERRORS));
+  throw refused(what, root, issues.flatMap((issue) => fieldErrors(issue, value)).slice(0, MAX_REPORTED_ERRORS));
 }
 
 function refused(what: string, root: string, errors: readonly FieldError[]): ServiceError {

@@ -9,8 +9,18 @@ const VERDICT_WORDS = {
 } as const;
 const STRICT = 'Not met: the evidence does not suffice, and "strict" counts that as a miss';
 
-function verdict({ verdict, requirements }: Report): string {
-  if (verdict === null) return 'No requirements were stated';
+/** A certain drop of at least this share of the original's metric stands in the first line even if nobody asked for a bound. */
+const LARGE_DROP = 0.01;
+
+function fall({ metric_drop, original }: Report): string {
+  const [least] = metric_drop.ci95;
+  const bound = LARGE_DROP * Math.abs(original.metric.value);
+  return bound > 0 && least >= bound ? `; the metric fell by ${estimate(metric_drop)}` : '';
+}
+
+function verdict(report: Report): string {
+  const { verdict, requirements } = report;
+  if (verdict === null) return `No requirements were stated${fall(report)}`;
   const missed = requirements.some((row) => row.verdict === 'not_met');
   return verdict === 'not_met' && !missed && requirements.length > 0 ? STRICT : VERDICT_WORDS[verdict];
 }
@@ -31,7 +41,7 @@ export function headline(report: Report, createdAt: Date): string[] {
       ...stageNotes.map(escapeText),
     ].join(' '),
     '',
-    'Ranges in parentheses are 95 % confidence intervals. A positive drop is worse, whatever the metric.',
+    'Ranges in parentheses are 95 % confidence intervals. A positive drop is worse, whatever the metric. A speed-up is the ratio of the 20th percentiles of both latencies.',
     '',
     ...notes.map((note) => `- ${escapeText(note)}`),
     ...(notes.length > 0 ? [''] : []),

@@ -1,7 +1,7 @@
 import type { Step } from '../contracts/job-spec.js';
 import type { Report, RequirementVerdict, StageReport } from '../contracts/report.js';
 import { readFields } from '../contracts/scheme-fields.js';
-import { derivationLines } from './derivation-lines.js';
+import { distillationLines } from './distillation-lines.js';
 import { headline } from './headline.js';
 import { code, escapeText, fence, section, table } from './markdown.js';
 import { nodeLines } from './node-lines.js';
@@ -59,7 +59,7 @@ const stageLines = (stage: StageReport): string[] => [
       ? ''
       : ` Calibrated by ${code(stage.calibration.method)} on ${plural(stage.calibration.samples, 'sample')}, ${plural(stage.calibration.tensors, 'tensor')}${stage.calibration.reused ? ', reused' : ''}.`),
   '',
-  ...distillationLines(stage),
+  ...distillationLines(stage.distillation),
   ...recoveryLines(stage.recovery),
   ...table(
     ['ranges', 'outputs against FP32, dB', 'kept'],
@@ -85,37 +85,6 @@ const stageLines = (stage: StageReport): string[] => [
   ),
   ...(stage.passes?.length ? [''] : []),
 ];
-
-/** What the teacher was worth, and how far the training got. */
-const distillationLines = ({ distillation }: StageReport): string[] => {
-  if (!distillation) return [];
-  const { baseline, best_epoch, derived, epochs, gain, kept, metric, outcome, parameters, samples, stopped } =
-    distillation;
-  const best = best_epoch < 0 ? 'the weights before any training' : `the weights of epoch ${best_epoch + 1}`;
-  const without = baseline === 'labels' ? 'trained on labels alone' : 'untrained';
-  return [
-    ...(derived ? derivationLines(derived) : []),
-    `${parameters} parameters, trained for ${epochs} epochs (${escapeText(stopped)}); ${best} had the lowest held-out loss.`,
-    '',
-    ...table(
-      ['student', escapeText(metric)],
-      [
-        ['with the teacher', number(distillation.distilled)],
-        [`the same, ${without}`, number(distillation.baseline_value)],
-        ['difference', estimate(gain)],
-      ],
-    ),
-    '',
-    `On ${samples} selection samples the teacher made ${OUTCOME_WORDS[outcome]}; the ${kept === 'baseline' ? 'student without it' : 'distilled student'} was kept.`,
-    '',
-  ];
-};
-
-const OUTCOME_WORDS = {
-  gain: 'the student better',
-  no_gain: 'no certain difference',
-  loss: 'the student worse',
-} as const;
 
 const candidateRow = (candidate: Report['candidates'][number]): string[] => [
   `${code(candidate.scheme)} ${escapeText(candidate.variant)}`,

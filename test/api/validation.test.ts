@@ -140,6 +140,56 @@ for (const [name, body, expected] of SPECS) {
   });
 }
 
+const quantize = (rest: object) => ({ model, steps: [{ type: 'quantize', ...rest }] });
+const distill = (rest: object) => ({ model, steps: [{ type: 'distill', ...rest }] });
+const FORMS = /one of the forms \{"template": …, "widths": …\}, \{"model": …\}, \{"from": "teacher"\}/;
+
+/** Body, then pointer of the first error, what was expected, and what was received. */
+const UNIONS: readonly (readonly [string, unknown, string, RegExp | undefined, string | undefined])[] = [
+  [
+    'bits that nobody packs',
+    quantize({ scheme: 'int4_weights', weights: { bits: 5 } }),
+    '/weights/bits',
+    /^2 or 3 or 4$/,
+    '5',
+  ],
+  [
+    'a recovery in words',
+    quantize({ scheme: 'int4_weights', recover: 'yes' }),
+    '/recover',
+    /^boolean or object$/,
+    '"yes"',
+  ],
+  ['a recovery of floats', quantize({ scheme: 'fp16', recover: true }), '/recover', undefined, 'true'],
+  [
+    'an objective of another scheme',
+    quantize({ scheme: 'fp16', objective: 'size' }),
+    '/objective',
+    undefined,
+    '"size"',
+  ],
+  ['no student', distill({}), '/student', FORMS, 'nothing'],
+  ['an empty student', distill({ student: {} }), '/student', FORMS, 'object'],
+  ['a student without widths', distill({ student: { template: 'mlp' } }), '/student/widths', /^array$/, 'nothing'],
+  [
+    'an unknown template',
+    distill({ student: { template: 'resnet' } }),
+    '/student/template',
+    /"mlp", "cnn"/,
+    '"resnet"',
+  ],
+  ['a misspelt teacher', distill({ student: { from: 'techer' } }), '/student/from', /^"teacher"$/, '"techer"'],
+  ['an unknown loss', distill({ student: { model }, loss: { kind: 'l1' } }), '/loss/kind', /"kd", "dkd"/, '"l1"'],
+];
+for (const [name, body, pointer, expected, received] of UNIONS) {
+  test(`${name} is told what is expected there, and what was received`, () => {
+    const [error] = errorsOf(() => parseWith(JobSpec, body, 'The body'));
+    assert.deepEqual([error?.pointer, error?.received], [`/steps/0${pointer}`, received]);
+    if (expected === undefined) assert.equal(error?.expected, undefined);
+    else assert.match(error?.expected ?? '', expected);
+  });
+}
+
 test('a good spec comes back with every default', () => {
   const spec = parseWith(JobSpec, { model, steps: [step] }, 'The body');
   assert.equal(spec.seed, 0);

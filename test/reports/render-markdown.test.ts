@@ -27,6 +27,18 @@ describe('renderMarkdown', () => {
     }
   });
 
+  it('says of a large certain drop in its first line, when no requirement does', () => {
+    const titled = (verdict: Report['verdict'], low: number) =>
+      renderMarkdown(sampleReport({ verdict, metric_drop: { value: 0.2, ci95: [low, 0.3] } })).split('\n')[0];
+    assert.equal(titled(null, 0.1), '# No requirements were stated; the metric fell by 0.2 (0.1 to 0.3)');
+    assert.equal(titled(null, -0.1), '# No requirements were stated');
+    assert.match(titled('met', 0.1) ?? '', /^# Met: every requirement is satisfied$/);
+  });
+
+  it('says what a speed-up is', () => {
+    assert.match(renderMarkdown(sampleReport()), /A speed-up is the ratio of the 20th percentiles/);
+  });
+
   it('shows each requirement with bound, value, interval and what would decide it', () => {
     const markdown = renderMarkdown(sampleReport());
     assert.deepEqual(row(markdown, '`max_metric_drop`'), [
@@ -130,7 +142,12 @@ describe('renderMarkdown', () => {
     assert.match(markdown, /1810 parameters, trained for 40 epochs \(finished\); the weights of epoch 38/);
     assert.deepEqual(row(markdown, 'the same, trained on labels alone').at(-1), '0.929');
     assert.deepEqual(row(markdown, 'difference').at(-1), '0.022 (0.004 to 0.05)');
-    assert.match(markdown, /224 selection samples the teacher made the student better; the distilled student was kept/);
+    assert.match(markdown, /224 selection samples the teacher made the student better; the student with it was kept/);
+    const labels: StageReport['distillation'] = { ...distillation, loss: 'labels', baseline: 'untrained' };
+    const alone = renderMarkdown(sampleReport({ stages: [{ ...stage, type: 'distill', distillation: labels }] }));
+    assert.doesNotMatch(alone, /teacher/);
+    assert.match(alone, /224 selection samples training on labels made the student better/);
+    assert.deepEqual(row(alone, 'the same, untrained').at(-1), '0.929');
   });
 
   it('tells what a recovery won back', () => {
