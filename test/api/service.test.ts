@@ -140,6 +140,14 @@ test('without keys, the service refuses to listen where others could reach it', 
   await withKey.close();
 });
 
+test('the root leads to the documentation', async () => {
+  const { headers } = await api.agent().get('/').expect(302);
+  await api
+    .agent()
+    .get(headers.location ?? '')
+    .expect(200);
+});
+
 test('the first key ends the time without keys, for every process', async () => {
   const { services } = api;
   const other = await buildApp({ services, config: { adminKey: undefined }, logger: services.logger });

@@ -9,7 +9,7 @@ import { describeDocument, OPENAPI_INFO } from '../openapi-document.js';
 const DOCS_POLICY =
   "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
 
-/** /openapi.json and /docs, made from the schemas that the routes validate with. */
+/** /openapi.json and /docs, where / leads, made from the schemas that the routes validate with. */
 export const openapi = plugin(
   async (app: App) => {
     app.addHook('onRoute', (route) => {
@@ -24,6 +24,8 @@ export const openapi = plugin(
       transformObject: (document) => describeDocument(jsonSchemaTransformObject(document)),
     });
     await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_POLICY, logLevel: 'warn' });
+    // Whoever opens the service in a browser wants to know what it is.
+    app.get('/', { schema: { hide: true }, config: { scope: 'none' } }, (_request, reply) => reply.redirect('/docs'));
     app.get('/openapi.json', { schema: { hide: true }, config: { scope: 'none' } }, async () => app.swagger());
   },
   { name: 'openapi' },

@@ -34,7 +34,7 @@ export async function modelRoutes(
           operationId: 'uploadModel',
           summary: 'Upload an ONNX model',
           description:
-            'The ONNX file as the body, or a form when the weights are in external files. It is scanned before the answer. The same bytes again give the model that is already there.',
+            'The ONNX file as the body, or a form when the weights are in external files. It is scanned before the answer. The same bytes again give the model that is already there, under the name that it has.',
           tags,
           querystring: UploadQuery,
           'x-request-body': uploadBody(['model'], {
