@@ -10,9 +10,9 @@ import type { Session } from '../../runtime/session.js';
 import { addRows, emptyEquations, withGram } from './normal-equations.js';
 import { bytesPerSample, tappedBatch, withTaps } from './tapped-model.js';
 
-/** Samples, and positions of each, on which channels are compared. */
+/** Samples, and positions of each, on which channels are compared: with few positions the choice, and the student, depend on the draw. */
 const COMPARED_SAMPLES = 256;
-const POSITIONS = 16;
+const POSITIONS = 128;
 /** Groups wider than this are ordered by their weights: choosing one after the other takes C³ steps. */
 const MOST_CHANNELS = 1024;
 /** Bytes of covariances and of values of this many samples that groups which are seen in one run may take. */
