@@ -65,7 +65,10 @@ export const CandidateReport = z.object({
   variant: z.string().meta({ description: 'In words, how the scheme was applied.' }),
   chosen: z.boolean(),
   on_front: z.boolean().meta({ description: 'No other acceptable candidate is smaller, better and faster at once.' }),
-  refused: z.string().nullable().meta({ description: 'Why it was not taken into account.' }),
+  refused: z.string().nullable().meta({
+    description:
+      'Why it was not taken into account; beside "chosen", what speaks against it though it alone meets the requirements of the job.',
+  }),
   bytes: z.int().nullable(),
   metric: z.number().nullable().meta({ description: 'On the selection samples, not those of the report.' }),
   metric_drop: Estimate.nullable(),

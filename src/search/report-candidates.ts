@@ -43,7 +43,7 @@ export function reportCandidates(
       variant: recipe.variant,
       chosen: candidate === chosen,
       on_front: onFront,
-      refused: onFront ? null : (beaten ?? refused),
+      refused: beaten ?? refused,
       bytes: made?.bytes ?? null,
       metric: measured?.metric ?? null,
       metric_drop: measured && { value: measured.drop.value, ci95: [...measured.drop.ci95] },

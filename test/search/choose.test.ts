@@ -126,6 +126,20 @@ describe('choose', () => {
     assert.equal(choose([slowButSmall, fitting], 'size', 0.01).chosen, fitting);
   });
 
+  test('the original, where it does all that is required and only slower models do it too', () => {
+    for (const require of [{ max_metric_drop: 0.01 }, { max_size_ratio: 1 }]) {
+      const slower = candidate('slower', 250, measurements(0.8, 0), { ...require, strict: false });
+      assert.equal(choose([slower], 'latency', 0.01).chosen, null, JSON.stringify(require));
+    }
+  });
+
+  test('what speaks against a model that only the requirements speak for stays in its line', () => {
+    const small = candidate('small', 50, measurements(0.7, 0), { max_size_ratio: 0.3, strict: false });
+    const [line] = reportCandidates([small], choose([small], 'latency', 0.01));
+    assert.equal(line?.chosen, true);
+    assert.match(line?.refused ?? '', /slower than the original/);
+  });
+
   test('nothing when nothing is acceptable: the report names the original as the last resort', () => {
     const choice = choose([slow, bad], 'latency', 0.01);
     assert.equal(choice.chosen, null);

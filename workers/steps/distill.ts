@@ -69,7 +69,8 @@ async function distill(context: StepContext, data: TaskSamples, started: number)
       (task.student
         ? inPlaceOf(await readModel(task.student), { inputs: task.inspection.inputs.map(({ name }) => name), output })
         : await templateStudent(context, data, step, output)),
-    pretrained: derived !== null,
+    // An uploaded student may have learned before.
+    pretrained: derived !== null || task.student !== null,
     ...{ step, output, samples, scratch, signal, seed },
     training: splits.training,
     selection: splits.selection,
