@@ -5,6 +5,7 @@ import { type Affine, readAffine } from './affine.js';
 import { channelCount } from './channel-count.js';
 import { isUnpadded, type LinearLayer, readLinearLayer, withWeights } from './linear-layer.js';
 import type { Pass } from './pass.js';
+import { fitsSingle, productsSurvive } from './products-survive.js';
 
 /** The layers that read a value, when all its readers are such layers and read it as their data. */
 function readersOf(editor: GraphEditor, value: string): LinearLayer[] | undefined {
@@ -16,19 +17,32 @@ function readersOf(editor: GraphEditor, value: string): LinearLayer[] | undefine
   return layers.length === uses.length ? layers : undefined;
 }
 
+/** The bias W·b + v; null where there is none. */
+function foldedBias({ data, bias, channelsAt, outputChannels }: LinearLayer, shift: Float64Array | null) {
+  if (!shift) return bias ? Float64Array.from(bias) : null;
+  const sums = bias ? Float64Array.from(bias) : new Float64Array(outputChannels);
+  for (let i = 0; i < data.length; i++) {
+    const { input: from, output: to } = channelsAt(i);
+    sums[to] = (sums[to] as number) + (data[i] as number) * (shift[from] as number);
+  }
+  return sums;
+}
+
+/** Whether float32 holds what folding makes of a layer. */
+function canFold(layer: LinearLayer, { scale, shift }: Omit<Affine, 'input'>): boolean {
+  const { data, channelsAt } = layer;
+  if (scale && !productsSurvive(data, (i) => scale[channelsAt(i).input] as number)) return false;
+  return (
+    !shift ||
+    (productsSurvive(data, (i) => shift[channelsAt(i).input] as number) && fitsSingle(foldedBias(layer, shift) ?? []))
+  );
+}
+
 /** W·(s∘x + b) + v = (W∘s)·x + (W·b + v); a shift may only meet layers whose padding adds no zeros. */
 function folded(editor: GraphEditor, layer: LinearLayer, { input, scale, shift }: Affine): Node {
   const { data, channelsAt } = layer;
   const weights = scale ? data.map((value, i) => value * (scale[channelsAt(i).input] as number)) : data;
-  let bias = layer.bias ? Float64Array.from(layer.bias) : null;
-  if (shift) {
-    bias ??= new Float64Array(layer.outputChannels);
-    for (let i = 0; i < data.length; i++) {
-      const { input: from, output: to } = channelsAt(i);
-      bias[to] = (bias[to] as number) + (data[i] as number) * (shift[from] as number);
-    }
-  }
-  const node = withWeights(editor, layer, weights, bias);
+  const node = withWeights(editor, layer, weights, foldedBias(layer, shift));
   return Object.freeze({ ...node, inputs: [input, ...node.inputs.slice(1)] });
 }
 
@@ -58,6 +72,8 @@ function foldScalePastAdd(editor: GraphEditor, add: Node, shift: Affine, layers:
   const { scale } = scaled;
   const quotient = shift.shift.map((value, c) => value / (scale[c] as number));
   if (!quotient.every((value) => Number.isFinite(Math.fround(value)))) return false;
+  if (!productsSurvive(shift.shift, (c) => 1 / (scale[c] as number))) return false;
+  if (!layers.every((layer) => canFold(layer, { scale, shift: null }))) return false;
   const [output = ''] = add.outputs;
   const constant = editor.addConstant(`${output}_shift`, perChannel(quotient, rank));
   editor.remove(mul);
@@ -82,6 +98,7 @@ export const foldIntoConsumers: Pass = {
       const affine = first && readAffine(editor, candidate, first.inputChannels, first.rank);
       if (!layers || !affine || channelCount(editor, affine.input) !== first.inputChannels) continue;
       if (!affine.shift || layers.every(acceptsShift)) {
+        if (!layers.every((layer) => canFold(layer, affine))) continue;
         editor.remove(candidate);
         foldAll(editor, affine, layers);
         changes++;

@@ -3,15 +3,18 @@ import type { Graph, Node } from '../ir/graph.js';
 import { type Affine, readAffine } from './affine.js';
 import { type LinearLayer, readLinearLayer, withWeights } from './linear-layer.js';
 import type { Pass } from './pass.js';
+import { fitsSingle, productsSurvive } from './products-survive.js';
 
-/** s∘(W·x + v) + b = (s∘W)·x + (s∘v + b). */
-function folded(editor: GraphEditor, layer: LinearLayer, { scale, shift }: Affine, output: string): Node {
+/** s∘(W·x + v) + b = (s∘W)·x + (s∘v + b); undefined where float32 does not hold what becomes of the weights. */
+function folded(editor: GraphEditor, layer: LinearLayer, { scale, shift }: Affine, output: string): Node | undefined {
   const { data, channelsAt, outputChannels } = layer;
+  if (scale && !productsSurvive(data, (i) => scale[channelsAt(i).output] as number)) return undefined;
   const weights = scale ? data.map((value, i) => value * (scale[channelsAt(i).output] as number)) : data;
   const bias = Float64Array.from(
     { length: outputChannels },
     (_, c) => (layer.bias?.[c] ?? 0) * (scale?.[c] ?? 1) + (shift?.[c] ?? 0),
   );
+  if (!fitsSingle(bias)) return undefined;
   const node = withWeights(editor, layer, weights, bias);
   return Object.freeze({ ...node, outputs: [output] });
 }
@@ -32,6 +35,7 @@ export const foldIntoProducer: Pass = {
         const affine = reader && readAffine(editor, reader, layer.outputChannels, layer.rank);
         if (!reader || affine?.input !== made) break;
         const node = folded(editor, layer, affine, reader.outputs[0] ?? '');
+        if (!node) break;
         editor.remove(layer.node);
         editor.replace(reader, node);
         changes++;

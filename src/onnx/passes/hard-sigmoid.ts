@@ -1,6 +1,7 @@
 import { GraphEditor } from '../ir/editor.js';
 import { node as create, float, type Graph, type Node } from '../ir/graph.js';
 import { scalarConstant } from './float-constant.js';
+import { scalarBeside } from './has-axes.js';
 import type { Pass } from './pass.js';
 
 /** The two operands of a product or sum, the one that is `value` first. */
@@ -16,13 +17,13 @@ function readShift(editor: GraphEditor, value: string): { input: string; shift: 
   const [left = '', right = ''] = node?.inputs ?? [];
   if (node?.domain !== '') return undefined;
   if (node.opType === 'Sub') {
-    const shift = scalarConstant(editor, right);
+    const shift = scalarBeside(editor, right, left);
     return shift === undefined ? undefined : { input: left, shift: -shift };
   }
   if (node.opType !== 'Add') return undefined;
-  const fromRight = scalarConstant(editor, right);
+  const fromRight = scalarBeside(editor, right, left);
   if (fromRight !== undefined) return { input: left, shift: fromRight };
-  const fromLeft = scalarConstant(editor, left);
+  const fromLeft = scalarBeside(editor, left, right);
   return fromLeft === undefined ? undefined : { input: right, shift: fromLeft };
 }
 
@@ -32,7 +33,7 @@ function readScale(editor: GraphEditor, node: Node | undefined, value: string): 
   const [left, right] = node.inputs;
   const operand = other(node, value);
   if (operand === undefined) return undefined;
-  const scalar = scalarConstant(editor, operand);
+  const scalar = scalarBeside(editor, operand, value);
   if (scalar === undefined) return undefined;
   if (node.opType === 'Mul') return scalar;
   return node.opType === 'Div' && left === value && right === operand && scalar !== 0 ? 1 / scalar : undefined;

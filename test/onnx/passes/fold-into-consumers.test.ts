@@ -1,10 +1,35 @@
 import { node } from '../../../src/onnx/ir/graph.js';
-import { scalar } from '../../../src/onnx/ir/tensor.js';
+import { floats, scalar } from '../../../src/onnx/ir/tensor.js';
 import { foldIntoConsumers } from '../../../src/onnx/passes/fold-into-consumers.js';
 import { batchNorm, type Case, consumer, conv, type Draw, layer, norm, second, testRewrites } from './rewrite-case.js';
 
 const relu = node('Relu', ['a'], ['r']);
+const uniform = (value: number, dims: readonly number[]) =>
+  floats(Array<number>(dims.reduce((a, b) => a * b, 1)).fill(value), dims);
 const INTO_CONSUMERS: readonly Case[] = [
+  ...(
+    [
+      ['not where weights would become 0', 1e-25, 1e-25],
+      ['not where weights would become infinite', 1e25, 1e25],
+    ] as const
+  ).map(([name, scale, weight]) => ({
+    name,
+    pass: foldIntoConsumers,
+    changes: 0,
+    build: (draw: Draw) => ({
+      constants: { ...second(draw), c: uniform(scale, [8, 1, 1]), u: uniform(weight, [3, 8, 3, 3]) },
+      nodes: [conv('x', 'a'), relu, node('Mul', ['r', 'c'], ['h']), consumer()],
+    }),
+  })),
+  {
+    name: 'a dead channel beside live ones',
+    pass: foldIntoConsumers,
+    changes: 1,
+    build: (draw) => ({
+      constants: { ...second(draw), c: floats([1e-39, 1, 1, 1, 1, 1, 1, 1], [8, 1, 1]) },
+      nodes: [conv('x', 'a'), relu, node('Mul', ['r', 'c'], ['h']), consumer()],
+    }),
+  },
   {
     name: 'Mul before a padded Conv',
     pass: foldIntoConsumers,

@@ -24,6 +24,15 @@ const INTO_PRODUCER: readonly Case[] = [
     })),
   ),
   {
+    name: 'Mul that would make all weights 0',
+    pass: foldIntoProducer,
+    changes: 0,
+    build: (draw) => ({
+      constants: { v: draw([8]), w: draw([8, 4, 3, 3], 1e-26, 1e-25), c: draw([8, 1, 1], 1e-26, 1e-25) },
+      nodes: [conv('x', 'h'), node('Mul', ['h', 'c'], ['y'])],
+    }),
+  },
+  {
     name: 'BatchNormalization after Conv without bias',
     pass: foldIntoProducer,
     changes: 1,

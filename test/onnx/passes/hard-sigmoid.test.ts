@@ -4,7 +4,15 @@ import { boundedForms } from '../../../src/onnx/passes/bounded-forms.js';
 import { spelledHardSigmoid } from '../../../src/onnx/passes/hard-sigmoid.js';
 import { type Case, testRewrites } from './rewrite-case.js';
 
-const CLIP = { three: scalar(3), zero: scalar(0), six: scalar(6), sixth: scalar(1 / 6), minus: scalar(-3) };
+const CLIP = {
+  three: scalar(3),
+  zero: scalar(0),
+  six: scalar(6),
+  sixth: scalar(1 / 6),
+  minus: scalar(-3),
+  threes: floats([3]),
+  sixes: floats([6]),
+};
 const clipped = (sum: Node) => [sum, node('Clip', ['p', 'zero', 'six'], ['q'], { name: 'clip' })];
 const plus = node('Add', ['x', 'three'], ['p']);
 const HARD_SIGMOID: readonly Case[] = (
@@ -44,6 +52,25 @@ const HARD_SIGMOID: readonly Case[] = (
       'not when the clipped value is read twice',
       0,
       [...clipped(plus), node('Div', ['q', 'six'], ['r']), node('Add', ['r', 'q'], ['y'])],
+    ],
+    [
+      'HardSigmoid: constants [1] beside a value with axes',
+      1,
+      [
+        node('Add', ['x', 'threes'], ['p']),
+        node('Clip', ['p', 'zero', 'six'], ['q']),
+        node('Div', ['q', 'sixes'], ['y']),
+      ],
+    ],
+    [
+      'not constants [1] that give a lone number an axis',
+      0,
+      [
+        node('ReduceMean', ['x'], ['m'], { attributes: { keepdims: 0 } }),
+        node('Add', ['m', 'threes'], ['p']),
+        node('Clip', ['p', 'zero', 'six'], ['q']),
+        node('Div', ['q', 'sixes'], ['y']),
+      ],
     ],
     ['not its square', 0, [...clipped(plus), node('Mul', ['q', 'q'], ['r']), node('Div', ['r', 'six'], ['y'])]],
   ] as [string, number, Node[]][]

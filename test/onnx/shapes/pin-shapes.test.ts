@@ -87,4 +87,29 @@ describe('pinShapes', () => {
     const { changes } = await pinShapes(model, feeds, run);
     assert.equal(changes, 0);
   });
+
+  test('keeps sizes that operators take from data, whichever operator it is', async () => {
+    const sized = (nodes: Node[]) =>
+      smallModel({
+        inputs: { x: [2, 3] },
+        outputs: ['y'],
+        constants: { axes: int64s([0, 1]), none: floats([0], []), first: int64s([0]) },
+        nodes: [
+          node('Greater', ['x', 'none'], ['mask']),
+          node('Cast', ['mask'], ['ones'], { attributes: { to: 7 } }),
+          node('ReduceSum', ['ones', 'axes'], ['count'], { attributes: { keepdims: 0 } }),
+          ...nodes,
+          node('Shape', ['sized'], ['y']),
+        ],
+      });
+    const cases = [
+      [node('HannWindow', ['count'], ['sized'])],
+      [
+        node('Unsqueeze', ['count', 'first'], ['sizes']),
+        node('CenterCropPad', ['x', 'sizes'], ['sized'], { attributes: { axes: [0] } }),
+      ],
+      [node('OperatorOfTomorrow', ['count'], ['sized'])],
+    ];
+    for (const nodes of cases) assert.ok(!staticShapes(sized(nodes).graph).has('sized'), nodes.at(-1)?.opType);
+  });
 });
