@@ -36,6 +36,16 @@ function floatValues(graph: Graph): Set<string> {
   return floats;
 }
 
+/** Operators whose operands ONNX Runtime compares. */
+const PAIRWISE = new Set(['Add', 'Div', 'Mul', 'Sub', 'Sum']);
+
+/** Whether anywhere two computed values meet: elsewhere nobody asks which sizes are equal. */
+const joinsValues = ({ nodes, initializers }: Graph): boolean =>
+  nodes.some(
+    ({ domain, opType, inputs }) =>
+      domain === '' && PAIRWISE.has(opType) && inputs.filter((input) => !initializers.has(input)).length > 1,
+  );
+
 /**
  * Records which values of a convolutional part have the same size, by giving their dimensions equal names. ONNX Runtime then sees that
  * a residual Add joins equal shapes and fuses it into the Conv before; where sizes are only "unknown" it reshapes both to five
@@ -44,6 +54,7 @@ function floatValues(graph: Graph): Set<string> {
 export const recordEqualSizes: Pass = {
   name: 'record_equal_sizes',
   run(graph: Graph): number {
+    if (!joinsValues(graph)) return 0;
     const floats = floatValues(graph);
     const declared = [...graph.inputs, ...graph.outputs].map(({ name }) => name);
     const fixed = new Set([...graph.initializers.keys(), ...declared]);

@@ -1,8 +1,18 @@
+import { createHash } from 'node:crypto';
 import type { Dimension } from '../../contracts/signature.js';
 import { type Graph, intAttribute, intsAttribute, type Node, stringAttribute } from '../ir/graph.js';
 
 type Shape = readonly Dimension[];
 type Rule = (node: Node, inputs: readonly (Shape | undefined)[]) => Shape | undefined;
+
+/** Dimensions of a value of which anything is said: convolutional parts have at most five. */
+const MOST_DIMENSIONS = 8;
+/** Characters of a symbol. A size after many windows would otherwise hold one text per window, and every value repeats it. */
+const LONGEST_SYMBOL = 48;
+
+/** The text itself, or a short name in its place: the same one for equal texts. */
+const symbol = (text: string): string =>
+  text.length <= LONGEST_SYMBOL ? text : `size_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
 
 const same: Rule = (_, [first]) => first;
 const pooledAway: Rule = (_, [first]) => first?.map((dimension, axis) => (axis < 2 ? dimension : 1));
@@ -12,7 +22,7 @@ function windowed(size: Dimension, kernel: number, stride: number, dilation: num
   const lost = dilation * (kernel - 1) + 1 - pads;
   if (size === null) return null;
   if (typeof size === 'number') return Math.max(0, Math.floor((size - lost) / stride) + 1);
-  return stride === 1 && lost === 1 ? size : `floor((${size} - ${lost}) / ${stride}) + 1`;
+  return stride === 1 && lost === 1 ? size : symbol(`floor((${size} - ${lost}) / ${stride}) + 1`);
 }
 
 function slide(node: Node, channels: Dimension, input: Shape, kernel: readonly number[]): Shape | undefined {
@@ -90,19 +100,21 @@ const RULES: Readonly<Record<string, Rule>> = {
 
 /**
  * Shapes of a graph's values in terms of the symbols in its inputs' shapes, as far as convolutional parts reach: equal text means equal
- * size, whatever is fed. Inputs without a name for a dimension get one.
+ * size, whatever is fed. Inputs without a name for a dimension get one. Texts are short, however deep the graph.
  */
 export function symbolicShapes(graph: Graph): Map<string, Shape> {
   const shapes = new Map<string, Shape>([...graph.initializers].map(([name, { dims }]) => [name, dims]));
   for (const { name, type } of graph.inputs) {
-    if (type?.kind !== 'tensor' || !type.shape) continue;
+    if (type?.kind !== 'tensor' || !type.shape || type.shape.length > MOST_DIMENSIONS) continue;
     const { shape } = type;
     // Some exporters name every open dimension alike ("?"): such a name says nothing.
-    const meaningful = (size: Dimension) =>
-      typeof size === 'number' || shape.filter((other) => other === size).length === 1;
+    const meaningful = (size: string) => shape.filter((other) => other === size).length === 1;
     shapes.set(
       name,
-      shape.map((size, axis) => (size !== null && meaningful(size) ? size : `${name}_${axis}`)),
+      shape.map((size, axis) => {
+        if (typeof size === 'number') return size;
+        return symbol(size !== null && meaningful(size) ? size : `${name}_${axis}`);
+      }),
     );
   }
   for (const node of graph.nodes) {
@@ -112,7 +124,7 @@ export function symbolicShapes(graph: Graph): Map<string, Shape> {
       node.inputs.map((input) => shapes.get(input)),
     );
     const [output = ''] = node.outputs;
-    if (shape) shapes.set(output, shape);
+    if (shape && shape.length <= MOST_DIMENSIONS) shapes.set(output, shape);
   }
   return shapes;
 }

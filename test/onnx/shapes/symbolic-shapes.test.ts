@@ -62,6 +62,28 @@ describe('symbolicShapes', () => {
     assert.deepEqual(symbolicShapes(model.graph).get('y'), ['n', 2, 'x_2', 'x_3']);
   });
 
+  test('have short names however deep the graph and long its names, equal ones for equal sizes', () => {
+    const long = 'x'.repeat(10_000);
+    const window = { attributes: { kernel_shape: [2, 2], strides: [2, 2] } };
+    const chain = (kind: string) =>
+      Array.from({ length: 300 }, (_, i) =>
+        node(i % 3 === 0 ? 'Relu' : 'MaxPool', [i === 0 ? long : `${kind}${i - 1}`], [`${kind}${i}`], window),
+      );
+    const model = smallModel({
+      inputs: { [long]: [1, 2, 3, 4], wide: Array<number>(1000).fill(2) },
+      outputs: ['a299'],
+      constants: {},
+      nodes: [...chain('a'), ...chain('b'), node('Relu', ['wide'], ['w'])],
+    });
+    const shapes = symbolicShapes(model.graph);
+    assert.deepEqual(shapes.get('a299'), shapes.get('b299'));
+    const deep = new Set(['a296', 'a298', 'a299'].map((value) => shapes.get(value)?.[2]));
+    assert.equal(deep.size, 3, 'different sizes have different names');
+    for (const shape of shapes.values())
+      for (const size of shape) assert.ok(String(size).length < 64, `${String(size).length} characters`);
+    assert.equal(shapes.has('w'), false);
+  });
+
   test('know numpy broadcasting', () => {
     const model = smallModel({
       inputs: { a: [1, 1], b: [1] },
