@@ -44,13 +44,14 @@ const REARRANGE_SIZES: ReadonlySet<string> = new Set([
 
 /** Whether sizes of x go nowhere but into shapes that x itself is given: those are written anew when x is cut. */
 function onlyReshapes(sizes: string, x: string, facts: GraphFacts): boolean {
-  return facts
-    .readers(sizes)
-    .every((reader) =>
-      reader.opType === 'Reshape'
-        ? reader.inputs[0] === x
-        : REARRANGE_SIZES.has(reader.opType) && reader.outputs.every((output) => onlyReshapes(output, x, facts)),
-    );
+  // Looked at once each: sizes put together in pairs go exponentially many ways.
+  const reached = new Set([sizes]);
+  for (const value of reached)
+    for (const { opType, inputs, outputs } of facts.readers(value)) {
+      if (opType === 'Reshape' ? inputs[0] !== x : !REARRANGE_SIZES.has(opType)) return false;
+      if (opType !== 'Reshape') for (const output of outputs) reached.add(output);
+    }
+  return true;
 }
 
 /** Which entries of x's shape vector anybody computes with; null for all of them. */

@@ -39,24 +39,23 @@ const isFloatConv = (editor: GraphEditor, node: Node) =>
   node.opType === 'Conv' && editor.producer(node.inputs[0] ?? '')?.opType !== 'DequantizeLinear';
 
 /**
- * Whether ONNX Runtime will hold the value in its blocked layout: made by a float Conv on images whose channels fill blocks.
+ * Whether ONNX Runtime will hold a node's first output in its blocked layout: made by a float Conv on images whose channels fill blocks.
  * @param shapes shapes of values, as `symbolicShapes` gives them
+ * @param blocked the values held so that earlier nodes make
  */
 export function isBlocked(
   editor: GraphEditor,
-  value: string,
+  node: Node,
   block: number,
   shapes: ReadonlyMap<string, readonly Dimension[]>,
+  blocked: ReadonlySet<string>,
 ): boolean {
-  const node = editor.producer(value);
-  const shape = shapes.get(value);
+  const shape = shapes.get(node.outputs[0] ?? '');
   const channels = shape?.[1];
-  if (node?.domain !== '' || shape?.length !== 4 || typeof channels !== 'number' || channels % block !== 0)
-    return false;
+  if (node.domain !== '' || shape?.length !== 4 || typeof channels !== 'number' || channels % block !== 0) return false;
   if (isFloatConv(editor, node)) return true;
-  const [first = ''] = node.inputs;
-  if (KEEP_LAYOUT.has(node.opType)) return isBlocked(editor, first, block, shapes);
-  if (node.opType === 'Add') return node.inputs.every((input) => isBlocked(editor, input, block, shapes));
+  if (KEEP_LAYOUT.has(node.opType)) return blocked.has(node.inputs[0] ?? '');
+  if (node.opType === 'Add') return node.inputs.every((input) => blocked.has(input));
   const gated = node.opType === 'Mul' ? node.inputs.find((input) => isGatedBy(editor, node, input)) : undefined;
-  return gated !== undefined && isBlocked(editor, gated, block, shapes);
+  return gated !== undefined && blocked.has(gated);
 }

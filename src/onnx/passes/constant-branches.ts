@@ -16,6 +16,8 @@ function takenBranch({ initializers }: Graph, inputs: ReadonlySet<string>, node:
 /** How often each name is given in a graph and the graphs inside it. */
 class NameCounts {
   readonly #counts = new Map<string, number>();
+  /** One hint may be given very often: each time the search goes on where it ended. */
+  readonly #next = new Map<string, number>();
 
   constructor(graph: Graph) {
     for (const { initializers, inputs, nodes } of graphsOf(graph)) {
@@ -36,7 +38,9 @@ class NameCounts {
   /** A name that is given nowhere, and is from now on: the hint itself, else the hint with a number. */
   fresh(hint: string): string {
     let name = hint;
-    for (let i = 1; (this.#counts.get(name) ?? 0) > 0; i++) name = `${hint}_${i}`;
+    let number = this.#next.get(hint) ?? 1;
+    for (; (this.#counts.get(name) ?? 0) > 0; number++) name = `${hint}_${number}`;
+    this.#next.set(hint, number);
     this.#add(name);
     return name;
   }

@@ -2,7 +2,7 @@ import { GraphEditor } from '../ir/editor.js';
 import { node as create, type Graph, type Node } from '../ir/graph.js';
 import { floats } from '../ir/tensor.js';
 import { type Affine, readAffine } from './affine.js';
-import { channelCount } from './channel-count.js';
+import { channelCounts } from './channel-count.js';
 import { isUnpadded, type LinearLayer, readLinearLayer, withWeights } from './linear-layer.js';
 import type { Pass } from './pass.js';
 import { fitsSingle, productsSurvive } from './products-survive.js';
@@ -90,13 +90,15 @@ export const foldIntoConsumers: Pass = {
   name: 'fold_into_consumers',
   run(graph: Graph): number {
     const editor = new GraphEditor(graph);
+    // What is folded leaves the sizes of all other values as they are.
+    const counts = channelCounts(editor);
     let changes = 0;
     for (const candidate of [...graph.nodes]) {
       const [output = ''] = candidate.outputs;
       const layers = editor.producer(output) === candidate ? readersOf(editor, output) : undefined;
       const [first] = layers ?? [];
       const affine = first && readAffine(editor, candidate, first.inputChannels, first.rank);
-      if (!layers || !affine || channelCount(editor, affine.input) !== first.inputChannels) continue;
+      if (!layers || !affine || counts.get(affine.input) !== first.inputChannels) continue;
       if (!affine.shift || layers.every(acceptsShift)) {
         if (!layers.every((layer) => canFold(layer, affine))) continue;
         editor.remove(candidate);

@@ -53,12 +53,15 @@ function obstacleOf(
 /** Operators that hand on the same numbers in another order or shape. */
 const SAME_NUMBERS = new Set(['Flatten', 'Identity', 'Reshape', 'Squeeze', 'Transpose', 'Unsqueeze']);
 
-/** The value in which these numbers were first: one measurement does for all. */
-function origin(editor: GraphEditor, value: string): string {
-  const producer = editor.producer(value);
-  const [input = ''] = producer?.inputs ?? [];
-  const handedOn = producer?.domain === '' && SAME_NUMBERS.has(producer.opType) && editor.constant(input) === undefined;
-  return handedOn ? origin(editor, input) : value;
+/** The value in which each value's numbers were first, where that is another one: one measurement does for all. */
+function origins(editor: GraphEditor): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const { domain, opType, inputs, outputs } of editor.graph.nodes) {
+    const [input = ''] = inputs;
+    const handedOn = domain === '' && SAME_NUMBERS.has(opType) && editor.constant(input) === undefined;
+    if (handedOn) for (const output of outputs) found.set(output, found.get(input) ?? input);
+  }
+  return found;
 }
 
 /** The computed values of candidates, whose numbers must be known before `fitNodes`. */
@@ -67,8 +70,10 @@ export function probedValues(
   shapes: ReadonlyMap<string, RecordedShape>,
 ): readonly string[] {
   const computed = [...nodes.values()].flat().filter((value) => !editor.graph.initializers.has(value));
-  const origins = new Set(computed.map((value) => origin(editor, value)));
-  return [...origins].filter((value) => !shapes.get(value)?.dims.includes(0));
+  const first = origins(editor);
+  return [...new Set(computed.map((value) => first.get(value) ?? value))].filter(
+    (value) => !shapes.get(value)?.dims.includes(0),
+  );
 }
 
 /**
@@ -79,8 +84,9 @@ export function fitNodes(
   { editor, nodes, reasons }: HalfCandidates,
   errors: ReadonlyMap<string, HalfError>,
 ): { readonly fit: ReadonlySet<Node>; readonly reasons: ReadonlyMap<Node, string> } {
+  const first = origins(editor);
   const obstacle = (node: Node, value: string) => {
-    const error = errors.get(origin(editor, value));
+    const error = errors.get(first.get(value) ?? value);
     return error ? valueObstacle(editor, value, error) : constantObstacle(editor, node, value);
   };
   const all = new Map(reasons);

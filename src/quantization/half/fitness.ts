@@ -1,4 +1,4 @@
-import type { GraphEditor } from '../../onnx/ir/editor.js';
+import type { GraphEditor, Use } from '../../onnx/ir/editor.js';
 import { intAttribute, type Node } from '../../onnx/ir/graph.js';
 import { elementCount } from '../../onnx/ir/tensor.js';
 import { scalarConstant } from '../../onnx/passes/float-constant.js';
@@ -22,8 +22,9 @@ const decibels = (error: HalfError) => -10 * Math.log10(error.relativeNoise);
 const hasType = (node: Node, pattern: RegExp) =>
   node.opType === 'Cast' && pattern.test(elementType(intAttribute(node, 'to', 0)) ?? '');
 const makesWhole = (node: Node) => ['Ceil', 'Floor', 'Mod', 'Round'].includes(node.opType) || hasType(node, /^u?int/);
-/** Whether a zero in input `index` is an infinity in the node's result, or in that of a node which reads it. */
-function dividesBy(editor: GraphEditor, node: Node, index: number): boolean {
+
+/** Whether a zero in input `index` is an infinity in the node's result. */
+function isInfiniteAtZero(editor: GraphEditor, node: Node, index: number): boolean {
   switch (node.opType) {
     case 'Div':
       return index === 1;
@@ -33,11 +34,19 @@ function dividesBy(editor: GraphEditor, node: Node, index: number): boolean {
       return true;
     case 'Pow':
       return index === 0 && !((scalarConstant(editor, node.inputs[1]) ?? -1) > 0);
-    case 'Sqrt':
-      return editor.uses(node.outputs[0] ?? '').some((use) => dividesBy(editor, use.node, use.index));
     default:
       return false;
   }
+}
+
+/** The same, also of what reads the root of the input. */
+function dividesBy(editor: GraphEditor, node: Node, index: number): boolean {
+  const open: Pick<Use, 'node' | 'index'>[] = [{ node, index }];
+  for (let next = open.pop(); next; next = open.pop()) {
+    if (isInfiniteAtZero(editor, next.node, next.index)) return true;
+    if (next.node.opType === 'Sqrt') for (const use of editor.uses(next.node.outputs[0] ?? '')) open.push(use);
+  }
+  return false;
 }
 
 /** Why a computed value must not be held in halves; null when it may be. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { channelGroups } from '../../../src/channels/channel-groups.js';
 import { channelUnits } from '../../../src/channels/channel-units.js';
-import { type Node, node } from '../../../src/onnx/ir/graph.js';
+import { type Attribute, type Node, node } from '../../../src/onnx/ir/graph.js';
 import { floats, type Tensor } from '../../../src/onnx/ir/tensor.js';
 import { cleanUp } from '../../../src/onnx/passes/clean-up.js';
 import { tuneForCpu } from '../../../src/onnx/passes/tune-for-cpu.js';
@@ -21,6 +21,16 @@ interface Hostile {
 const last = (count: number) => [`v${count}`];
 const first = node('Relu', ['x'], ['v0']);
 
+const branch = (): Attribute => {
+  const { graph } = smallModel({
+    inputs: {},
+    outputs: ['o'],
+    constants: {},
+    nodes: [node('Sigmoid', ['v0'], ['s']), node('Tanh', ['s'], ['o'])],
+  });
+  return { kind: 'graph', value: graph };
+};
+
 /** Graphs of very many nodes: deep, wide, and full of what passes look for, all reading one constant. */
 const GRAPHS: Readonly<Record<string, () => Hostile>> = {
   'a deep chain': () => ({
@@ -38,6 +48,14 @@ const GRAPHS: Readonly<Record<string, () => Hostile>> = {
     ],
     outputs: ['y'],
     constants: { c: floats([1]) },
+  }),
+  'a constant If in which all names are those of the others': () => ({
+    nodes: [
+      first,
+      ...numbers(NODES / 4).map((i) => node('If', ['yes'], [`o${i}`], { attributes: { then_branch: branch() } })),
+    ],
+    outputs: numbers(NODES / 4).map((i) => `o${i}`),
+    constants: { yes: { dtype: 'bool', dims: [], bytes: Uint8Array.of(1) } },
   }),
   'HardSwish spelled out': () => ({
     nodes: [
@@ -77,5 +95,68 @@ describe('graphs of very many nodes take no more than time in proportion', () =>
       groups.reduce((sum, { layers }) => sum + layers.length, 0),
       count,
     );
+  });
+});
+
+/** A chain of this many sums of a value with itself has 2⁶⁰ ways through it: to go them all takes for ever. */
+const DOUBLINGS = 60;
+const IMAGE = [1, 4, 4, 4];
+
+/** v0 is doubled again and again; what comes of it is `doubled`. */
+const doubled = `v${DOUBLINGS}`;
+const doublings = (opType: string) => numbers(DOUBLINGS).map((i) => node(opType, [`v${i}`, `v${i}`], [`v${i + 1}`]));
+const constants = {
+  w: floats(numbers(16), [4, 4, 1, 1]),
+  s: floats([1, 2, 3, 4], [1, 4, 1, 1]),
+};
+
+describe('graphs with exponentially many paths take time in proportion to their nodes', () => {
+  const graphs: Readonly<Record<string, readonly Node[]>> = {
+    'channels of unknown number, scaled before a layer': [
+      node('Transpose', ['x'], ['v0'], { attributes: { perm: [0, 3, 1, 2] } }),
+      ...doublings('Add'),
+      node('Mul', [doubled, 's'], ['m']),
+      node('Conv', ['m', 'w'], ['y']),
+    ],
+    'a gate computed from a pooled value': [
+      node('GlobalAveragePool', ['x'], ['v0']),
+      ...doublings('Mul'),
+      node('Mul', ['x', doubled], ['g']),
+      node('Add', ['x', 'g'], ['y']),
+    ],
+    'a scale between layers in the blocked layout': [
+      node('Conv', ['x', 'w'], ['v0']),
+      ...doublings('Add'),
+      node('Add', [doubled, 's'], ['m']),
+      node('Conv', ['m', 'w'], ['y'], { attributes: { pads: [1, 1, 1, 1] } }),
+    ],
+  };
+  for (const [name, nodes] of Object.entries(graphs)) {
+    test(name, LIMIT, async () => {
+      const model = smallModel({ inputs: { x: IMAGE }, outputs: ['y'], constants, nodes });
+      const { model: cleaned } = await cleanUp(model, {});
+      assert.ok(tuneForCpu(cleaned, 4).model.graph.nodes.length > DOUBLINGS);
+    });
+  }
+
+  test('sizes that only put themselves together', LIMIT, () => {
+    const { graph } = smallModel({
+      inputs: { x: [2, 2] },
+      outputs: ['y'],
+      constants: {},
+      nodes: [
+        node('Shape', ['x'], ['v0']),
+        ...doublings('Concat'),
+        node('Slice', [doubled], ['sizes']),
+        node('Reshape', ['x', 'sizes'], ['r']),
+        node('Relu', ['r'], ['y']),
+      ],
+    });
+    const shapes = new Map([
+      ['x', [2, 2]],
+      ['r', [2, 2]],
+      ['y', [2, 2]],
+    ]);
+    assert.ok(channelUnits(graph, shapes));
   });
 });
