@@ -1,3 +1,5 @@
+import { FLOAT32_TINY } from './parameters.js';
+
 /** How a block's weights become few bits. */
 export interface GridOptions {
   /** Bits of an integer: integers run from 0 to 2^bits − 1. */
@@ -11,6 +13,9 @@ export interface Grid {
   readonly scale: number;
   readonly zeroPoint: number;
 }
+
+/** A scale below the normal float32 numbers has no inverse that is one: the block counts as zeros, which keep their sign. */
+const orZero = (scale: number): number => (Math.abs(scale) < FLOAT32_TINY ? 0 * scale : scale);
 
 /** The largest integer. */
 export const largestInteger = (bits: number): number => 2 ** bits - 1;
@@ -36,8 +41,8 @@ export function gridOf(block: Float32Array, { bits, symmetric }: GridOptions): G
   const middle = middleInteger(bits);
   // The extreme of larger size becomes integer 0: the one side that reaches as far as −middle.
   if (symmetric)
-    return { scale: Math.fround((Math.abs(max) > Math.abs(min) ? max : min) / -middle), zeroPoint: middle };
-  const scale = Math.fround(Math.fround(max - min) / largestInteger(bits));
+    return { scale: orZero(Math.fround((Math.abs(max) > Math.abs(min) ? max : min) / -middle)), zeroPoint: middle };
+  const scale = orZero(Math.fround(Math.fround(max - min) / largestInteger(bits)));
   return { scale, zeroPoint: scale === 0 ? 0 : nearestInteger(Math.fround(-min / scale), bits) };
 }
 

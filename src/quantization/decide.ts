@@ -7,6 +7,7 @@ import { isEmbedding, OBSTACLES, type Obstacle } from './quantizable.js';
 import { agreeOnSharedWeights } from './shared-weights.js';
 import { LEAST_STORED_ELEMENTS } from './store-weights.js';
 import { storedShape } from './stored-shape.js';
+import { weightFault } from './weight-fault.js';
 import { hasWeights, weightOperands } from './weight-operands.js';
 import { type CpuClass, expectedSpeed, nodesThatPay, type Workload } from './what-pays.js';
 import { type Shapes, workload } from './workload.js';
@@ -71,6 +72,10 @@ function bitsObstacle(arithmetic: IntegerArithmetic, { bits }: BlockOptions): Ob
 function decidedByRule(node: Node, arithmetic: IntegerArithmetic, context: DecisionContext): Decision | undefined {
   const { graph } = context;
   if (!context.selected(node)) return { node, treatment: 'float', reason: 'The request leaves it out.' };
+  const fault = weightOperands(node, graph)
+    .map(weightFault)
+    .find((found) => found !== null);
+  if (fault) return { node, treatment: 'float', reason: fault };
   if (isEmbedding(node, graph)) return embedding(node, graph);
   const reason =
     context.refused.get(node.name) ?? OBSTACLES[arithmetic](node, graph) ?? bitsObstacle(arithmetic, context.weights);

@@ -45,7 +45,7 @@ export interface QuantizationParameters {
 }
 
 /** The smallest normal float32; a smaller scale would be zero or a denormal, so the tensor counts as constant zero. */
-const FLOAT32_TINY = 2 ** -126;
+export const FLOAT32_TINY = 2 ** -126;
 
 /**
  * Scale and zero point of a range, as `compute_scale_zp` of ONNX Runtime 1.30's quantization tool gives them: the range is widened to

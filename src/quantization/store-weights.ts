@@ -6,6 +6,7 @@ import type { Plan, Treatment } from './plan.js';
 import type { RewriteOptions } from './rewriting.js';
 import { storeInBlocks } from './store-in-blocks.js';
 import { storedWeights } from './two-scales.js';
+import { weightFault } from './weight-fault.js';
 import { axisLayout } from './weight-layout.js';
 import { type WeightOperand, weightOperands } from './weight-operands.js';
 
@@ -33,6 +34,7 @@ function storeOperands(
     const { name } = operand;
     const { dims } = operand.tensor;
     if (!graph.initializers.has(name) || elementCount(dims) < LEAST_STORED_ELEMENTS) return [];
+    if (weightFault(operand) !== null) return [];
     const blocks = options.blocked?.stored.get(name);
     if (blocks) return storeInBlocks(graph, operand, blocks, fresh, shared);
     const weights = elements(operand.tensor, 'float32');
