@@ -19,7 +19,8 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-const READY_WITHIN_MS = 60_000;
+/** The first start makes the database, which takes seconds on an idle machine and minutes beside heavy work. */
+const READY_WITHIN_MS = 300_000;
 
 /** Starts the whole service as its users do, one process with nothing configured but a folder, and waits until it is ready. */
 export async function startService(
