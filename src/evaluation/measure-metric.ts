@@ -5,6 +5,7 @@ import { metricDrop, metricEstimate } from './compare-scores.js';
 import { type EvaluatedModel, withModels } from './evaluated-model.js';
 import type { Metric } from './metrics/metric.js';
 import { nearChance } from './near-chance.js';
+import { OtherOutputs } from './other-outputs.js';
 import { planMetric } from './plan-metric.js';
 import type { RememberedAnswers } from './remembered-answers.js';
 import type { SampledEstimate } from './requirements.js';
@@ -59,11 +60,12 @@ export async function measureMetric(task: {
     if (!original || !result) throw new Error('two sessions were opened');
     const labels = await samples.labels(indices.slice(0, 1));
     const plan = planMetric(evaluate, original.outputs, labels?.dims.slice(1) ?? null, task.synthetic);
+    const others = new OtherOutputs(plan.output, original.outputs, result.outputs);
     const batch = samples.batch ?? evaluate.latency.batch;
     const scores = await scoreModels({
       ...{ original, result, samples, indices, batch, output: plan.output, metric: plan.metric },
       threshold: evaluate.threshold,
-      ...(task.remembered && { remembered: task.remembered }),
+      ...(task.remembered ? { remembered: task.remembered } : { others }),
       signal: task.signal,
       progress: task.progress,
     });
@@ -78,7 +80,11 @@ export async function measureMetric(task: {
       result: metricEstimate(metric, scores.result),
       drop: sameFile(task.original, task.result) ? certain(0, indices.length) : metricDrop(metric, scores),
       noise: scores.noise,
-      notes: [...plan.notes, ...nearChance(metric.name, own, plan.classes)],
+      notes: [
+        ...plan.notes,
+        ...nearChance(metric.name, own, plan.classes),
+        ...(task.remembered || sameFile(task.original, task.result) ? [] : others.notes()),
+      ],
     };
   });
 }

@@ -6,6 +6,7 @@ import { fittingFeeds } from '../runtime/feeds.js';
 import type { Session } from '../runtime/session.js';
 import { batches, sampleOf } from './batches.js';
 import type { Metric, MetricOptions, SampleValues } from './metrics/metric.js';
+import type { OtherOutputs } from './other-outputs.js';
 import { OutputNoise } from './output-noise.js';
 import type { RememberedAnswers } from './remembered-answers.js';
 
@@ -60,13 +61,16 @@ export async function scoreModels(task: {
   readonly threshold: number;
   /** Of the original, from earlier scores of it on the same samples. */
   readonly remembered?: RememberedAnswers;
+  /** Outputs beside the scored one that are to be compared; they are not while answers are remembered. */
+  readonly others?: OtherOutputs;
   readonly signal: AbortSignal;
   progress(fraction: number): void;
 }): Promise<ScoredModels> {
   const { metric, samples, indices, batch, output } = task;
   const scores = { original: new Float64Array(indices.length), result: new Float64Array(indices.length) };
-  const answer = async (session: Session, feeds: Awaited<ReturnType<Samples['feeds']>>) =>
-    (await session.run(fittingFeeds(session.inputs, feeds), [output])).get(output) as Tensor;
+  const others = task.remembered ? undefined : task.others;
+  const answers = (session: Session, feeds: Awaited<ReturnType<Samples['feeds']>>) =>
+    session.run(fittingFeeds(session.inputs, feeds), [output, ...(others?.names ?? [])]);
   const keep = (side: keyof Scores, at: number, score: number) => {
     if (!Number.isFinite(score)) {
       throw new ServiceError('output_not_finite', `The ${side} gives NaN or infinity on sample ${indices[at]}.`, {
@@ -86,9 +90,15 @@ export async function scoreModels(task: {
     if (metric.comparedWith === 'labels' && labels === null) {
       throw new ServiceError('metric_not_applicable', `${metric.name} needs labels, and the dataset has none.`);
     }
-    const ask = () => answer(task.original, feeds);
+    const asked = new Map<string, Tensor>();
+    const ask = async () => {
+      for (const [name, value] of await answers(task.original, feeds)) asked.set(name, value);
+      return asked.get(output) as Tensor;
+    };
     const original = await (task.remembered?.of(rows, ask) ?? ask());
-    const result = await answer(task.result, feeds);
+    const given = await answers(task.result, feeds);
+    const result = given.get(output) as Tensor;
+    others?.add(asked, given);
     for (let row = 0; row < used; row++) {
       const theirs = sampleValues(sampleOf(original, row, batch));
       const own = sampleValues(sampleOf(result, row, batch));

@@ -110,6 +110,33 @@ describe('evaluateModels', () => {
     }
   });
 
+  it('tells what becomes of outputs that it does not score', async () => {
+    const twoHeads = async (name: string, factors: readonly number[]) => {
+      const names = ['scores', 'other', 'same'];
+      const model = smallModel({
+        nodes: names.map((output, i) => node('Mul', ['x', i === 1 ? 'factors' : 'ones'], [output], { name: output })),
+        inputs: { x: ['float32', ['n', CLASSES]] },
+        outputs: Object.fromEntries(names.map((output) => [output, ['float32', ['n', CLASSES]]])),
+        constants: { factors: floats(factors), ones: floats(GOOD) },
+      });
+      const bytes = encodeModel(model);
+      const path = join(folder, `${name}.onnx`);
+      await writeFile(path, bytes);
+      return { path, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex'), external: [] };
+    };
+    const original = await twoHeads('heads', GOOD);
+    const notesOf = async (result: EvaluatedModel) =>
+      (await evaluateModels(options({ original, result }))).notes.join(' ');
+    const broken = await notesOf(await twoHeads('broken-head', [0, 0, 0, 0]));
+    assert.match(broken, /Only the output "scores" is scored/);
+    assert.match(broken, /"other" 0\.0 dB, "same" is equal/);
+    assert.match(broken, /Do not rely on "other" of the result/);
+    const sound = await notesOf(await twoHeads('sound-head', [1.01, 1.01, 1.01, 1.01]));
+    assert.match(sound, /"other" 40\.0 dB/);
+    assert.doesNotMatch(sound, /Do not rely/);
+    assert.doesNotMatch(await notesOf(original), /scored/, 'nothing to say of the original itself');
+  });
+
   it('knows that a model is as good as itself, on any number of samples', async () => {
     const original = await scaled('same', GOOD);
     const { metric_drop } = await evaluateModels(options({ original, result: original, indices: [0, 1] }));
