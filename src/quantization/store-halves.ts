@@ -5,7 +5,7 @@ import { elementCount, elements, type Tensor, tensor } from '../onnx/ir/tensor.j
 import { graphsOf } from '../onnx/ir/visit-graphs.js';
 import type { CleanUpResult } from '../onnx/passes/clean-up.js';
 import type { Scheme } from './apply-scheme.js';
-import { LARGEST_HALF } from './half/half-constants.js';
+import { storageObstacle } from './half/fitness.js';
 import { freshNames } from './names.js';
 import type { NodeSelection } from './node-selection.js';
 import type { Decision } from './plan.js';
@@ -15,19 +15,30 @@ import { hasWeights } from './weight-operands.js';
 const FLOAT32 = 1;
 
 const isLarge = ({ dtype, dims }: Tensor) => dtype === 'float32' && elementCount(dims) >= LEAST_STORED_ELEMENTS;
-const fitsHalf = (value: Tensor) => elements(value, 'float32').every((number) => Math.abs(number) <= LARGEST_HALF);
 
-/** Stores the wanted large constants of these graphs as halves, each restored by a Cast, and gives their names. */
+/** Constants that became halves, and those that were wanted and could not, each with the reason. */
+interface StoredConstants {
+  readonly halves: ReadonlySet<string>;
+  readonly obstacles: ReadonlyMap<string, string>;
+}
+
+/** Stores the wanted large constants of these graphs as halves, each restored by a Cast. */
 export function storeConstants(
   graphs: readonly Graph[],
   wanted: (name: string) => boolean,
   fresh: (hint: string) => string,
-): ReadonlySet<string> {
+): StoredConstants {
   const halves = new Set<string>();
+  const obstacles = new Map<string, string>();
   for (const graph of graphs) {
     const inputs = new Set(graph.inputs.map(({ name }) => name));
     const restoring = [...graph.initializers].flatMap(([name, value]): Node[] => {
-      if (!isLarge(value) || inputs.has(name) || !wanted(name) || !fitsHalf(value)) return [];
+      if (!isLarge(value) || inputs.has(name) || !wanted(name)) return [];
+      const obstacle = storageObstacle(name, value);
+      if (obstacle !== null) {
+        obstacles.set(name, obstacle);
+        return [];
+      }
       const half = fresh(`${name}_half`);
       graph.initializers.delete(name);
       graph.initializers.set(
@@ -39,13 +50,13 @@ export function storeConstants(
     });
     graph.nodes.unshift(...restoring);
   }
-  return halves;
+  return { halves, obstacles };
 }
 
 /**
  * Stores the large float constants of all graphs in IEEE half precision, rounded to nearest, ties to even, and restores each by a Cast
  * under the name it had. ONNX Runtime folds the Cast when it loads the model, so everything runs as before, in FP32. A constant that
- * holds a number beyond 65,504, or that an excluded node reads, stays as it is.
+ * holds a number beyond 65,504 or is too small for halves, or that an excluded node reads, stays as it is.
  */
 export function storeHalves({ model, passes }: CleanUpResult, selected: NodeSelection): Scheme {
   const stored = cloneModel(model);
@@ -53,12 +64,13 @@ export function storeHalves({ model, passes }: CleanUpResult, selected: NodeSele
   const excluded = new Set(
     graphs.flatMap(({ nodes }) => nodes.filter((node) => !selected(node))).flatMap((n) => n.inputs),
   );
-  const halves = storeConstants(graphs, (name) => !excluded.has(name), freshNames(stored.graph));
+  const { halves, obstacles } = storeConstants(graphs, (name) => !excluded.has(name), freshNames(stored.graph));
   const decisions = new Map<Node, Decision>();
   for (const node of model.graph.nodes) {
     if (!hasWeights(node) || !node.inputs.some((name) => model.graph.initializers.has(name))) continue;
+    const obstacle = node.inputs.map((name) => obstacles.get(name)).find((found) => found !== undefined);
     const reason = selected(node)
-      ? 'FP16 is how its weights are stored; it runs in FP32.'
+      ? (obstacle ?? 'FP16 is how its weights are stored; it runs in FP32.')
       : 'The request leaves it out.';
     decisions.set(node, {
       node,

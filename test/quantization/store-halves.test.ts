@@ -51,6 +51,21 @@ test('a constant beyond the range of halves, or that an excluded node reads, sta
   assert.equal(excluded.model.graph.initializers.has('w2'), false);
 });
 
+for (const [what, weight, reason] of [
+  ['too small for halves', 1e-9, /"w1" are too small for halves \(at most 1\.00e-9\)/],
+  ['denormal', 1e-40, /"w1" are too small/],
+  ['NaN', Number.NaN, /"w1" holds NaN/],
+  ['beyond 65,504', 70_000, /"w1" reaches 70,000/],
+] as const) {
+  test(`constants that are ${what} stay in float32, with the reason`, async () => {
+    const kept = floats(new Array(1024).fill(weight), [32, 32]);
+    const { model, nodes } = await quantize(network(kept), { scheme }, null);
+    assert.deepEqual(model.graph.initializers.get('w1'), kept);
+    assert.match(nodes.find(({ name }) => name === 'first')?.reason ?? '', reason);
+    assert.equal(model.graph.initializers.has('w2'), false, 'the others are stored in halves');
+  });
+}
+
 test('the result is recognized as stored in 16 bits', async () => {
   const { model } = await quantize(network(only(randomTensors([32, 32], 1, 1))), { scheme }, null);
   await assert.rejects(quantize(model, { scheme }, null), { code: 'already_quantized' });

@@ -1,6 +1,6 @@
 import type { GraphEditor, Use } from '../../onnx/ir/editor.js';
 import { intAttribute, type Node } from '../../onnx/ir/graph.js';
-import { elementCount } from '../../onnx/ir/tensor.js';
+import { elementCount, elements, type Tensor } from '../../onnx/ir/tensor.js';
 import { scalarConstant } from '../../onnx/passes/float-constant.js';
 import { elementType } from '../../onnx/serde/element-types.js';
 import { constantError, type HalfError, LARGEST_HALF } from './half-constants.js';
@@ -96,4 +96,16 @@ export function constantObstacle(editor: GraphEditor, node: Node, value: string)
     return `The numbers of its constant "${value}" are too small for halves (at most ${shown(error.largest)}).`;
   }
   return null;
+}
+
+/** Why a constant must not be stored in halves, which its readers get back in float32; null when it may. */
+export function storageObstacle(value: string, constant: Tensor): string | null {
+  if (!elements(constant, 'float32').every(Number.isFinite)) return `Its constant "${value}" holds NaN or infinity.`;
+  const error = constantError(constant);
+  if (error.largest > LARGEST_HALF) {
+    return `Its constant "${value}" reaches ${shown(error.largest)}; halves end at 65,504.`;
+  }
+  return decibels(error) < LEAST_DECIBEL
+    ? `The numbers of its constant "${value}" are too small for halves (at most ${error.largest.toExponential(2)}).`
+    : null;
 }

@@ -85,7 +85,7 @@ function storeInBranches(model: Model, selected: NodeSelection): { model: Model;
   );
   const inside = new Set(branches.flatMap(({ initializers }) => [...initializers.keys()]));
   const wanted = (name: string) => (captured.has(name) || inside.has(name)) && !excluded.has(name);
-  return { model, count: storeConstants([main, ...branches], wanted, freshNames(model.graph)).size };
+  return { model, count: storeConstants([main, ...branches], wanted, freshNames(model.graph)).halves.size };
 }
 
 function notesOn(halves: number, reasons: ReadonlyMap<Node, string>, stored: number): string[] {
