@@ -41,6 +41,11 @@ export class GraphEditor {
     return [...(this.#uses.get(value) ?? [])];
   }
 
+  /** How many reads of `value` there are. */
+  useCount(value: string): number {
+    return this.#uses.get(value)?.size ?? 0;
+  }
+
   isOutput(value: string): boolean {
     return this.#outputs.has(value);
   }
@@ -69,6 +74,13 @@ export class GraphEditor {
     const name = this.freshName(hint);
     this.graph.initializers.set(name, tensor);
     return name;
+  }
+
+  /** Takes out those of the values that are constants nothing reads any more. */
+  dropUnread(values: readonly string[]): void {
+    for (const value of values)
+      if (this.useCount(value) === 0 && !this.isOutput(value) && this.constant(value))
+        this.graph.initializers.delete(value);
   }
 
   /** Puts `replacements` where `old` stood. Outputs of `old` that nobody makes any more must have no uses left. */

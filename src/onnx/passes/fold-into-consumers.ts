@@ -3,7 +3,7 @@ import { node as create, type Graph, type Node } from '../ir/graph.js';
 import { floats } from '../ir/tensor.js';
 import { type Affine, readAffine } from './affine.js';
 import { channelCounts } from './channel-count.js';
-import { isUnpadded, type LinearLayer, readLinearLayer, withWeights } from './linear-layer.js';
+import { isUnpadded, type LinearLayer, mayScale, readLinearLayer, withWeights } from './linear-layer.js';
 import type { Pass } from './pass.js';
 import { fitsSingle, productsSurvive } from './products-survive.js';
 
@@ -28,9 +28,10 @@ function foldedBias({ data, bias, channelsAt, outputChannels }: LinearLayer, shi
   return sums;
 }
 
-/** Whether float32 holds what folding makes of a layer. */
-function canFold(layer: LinearLayer, { scale, shift }: Omit<Affine, 'input'>): boolean {
+/** Whether the layer's weights may be scaled and float32 holds what folding makes of them. */
+function canFold(editor: GraphEditor, layer: LinearLayer, { scale, shift }: Omit<Affine, 'input'>): boolean {
   const { data, channelsAt } = layer;
+  if (scale && !mayScale(editor, layer)) return false;
   if (scale && !productsSurvive(data, (i) => scale[channelsAt(i).input] as number)) return false;
   return (
     !shift ||
@@ -73,7 +74,7 @@ function foldScalePastAdd(editor: GraphEditor, add: Node, shift: Affine, layers:
   const quotient = shift.shift.map((value, c) => value / (scale[c] as number));
   if (!quotient.every((value) => Number.isFinite(Math.fround(value)))) return false;
   if (!productsSurvive(shift.shift, (c) => 1 / (scale[c] as number))) return false;
-  if (!layers.every((layer) => canFold(layer, { scale, shift: null }))) return false;
+  if (!layers.every((layer) => canFold(editor, layer, { scale, shift: null }))) return false;
   const [output = ''] = add.outputs;
   const constant = editor.addConstant(`${output}_shift`, perChannel(quotient, rank));
   editor.remove(mul);
@@ -100,7 +101,7 @@ export const foldIntoConsumers: Pass = {
       const affine = first && readAffine(editor, candidate, first.inputChannels, first.rank);
       if (!layers || !affine || counts.get(affine.input) !== first.inputChannels) continue;
       if (!affine.shift || layers.every(acceptsShift)) {
-        if (!layers.every((layer) => canFold(layer, affine))) continue;
+        if (!layers.every((layer) => canFold(editor, layer, affine))) continue;
         editor.remove(candidate);
         foldAll(editor, affine, layers);
         changes++;

@@ -1,13 +1,14 @@
 import { GraphEditor } from '../ir/editor.js';
 import type { Graph, Node } from '../ir/graph.js';
 import { type Affine, readAffine } from './affine.js';
-import { type LinearLayer, readLinearLayer, withWeights } from './linear-layer.js';
+import { type LinearLayer, mayScale, readLinearLayer, withWeights } from './linear-layer.js';
 import type { Pass } from './pass.js';
 import { fitsSingle, productsSurvive } from './products-survive.js';
 
-/** s∘(W·x + v) + b = (s∘W)·x + (s∘v + b); undefined where float32 does not hold what becomes of the weights. */
+/** s∘(W·x + v) + b = (s∘W)·x + (s∘v + b); undefined where the weights may not be scaled so. */
 function folded(editor: GraphEditor, layer: LinearLayer, { scale, shift }: Affine, output: string): Node | undefined {
   const { data, channelsAt, outputChannels } = layer;
+  if (scale && !mayScale(editor, layer)) return undefined;
   if (scale && !productsSurvive(data, (i) => scale[channelsAt(i).output] as number)) return undefined;
   const weights = scale ? data.map((value, i) => value * (scale[channelsAt(i).output] as number)) : data;
   const bias = Float64Array.from(
@@ -38,6 +39,8 @@ export const foldIntoProducer: Pass = {
         if (!node) break;
         editor.remove(layer.node);
         editor.replace(reader, node);
+        // A chain of many scales would leave one copy of the weight for each.
+        editor.dropUnread(layer.node.inputs);
         changes++;
         layer = readLinearLayer(editor, node);
       }

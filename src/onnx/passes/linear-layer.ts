@@ -54,6 +54,13 @@ export function readLinearLayer(editor: GraphEditor, node: Node | undefined): Li
     : { ...common, inputChannels: outer, outputChannels: grouped, channelsAt };
 }
 
+/** Layers that may share a weight which folding gives to each of them anew: heads of detectors share with five levels. */
+const MOST_COPIES = 16;
+
+/** Whether the layer's weight may be scaled: where very many nodes read it, a copy for each would multiply the model. */
+export const mayScale = (editor: GraphEditor, { node }: LinearLayer): boolean =>
+  editor.useCount(node.inputs[1] ?? '') <= MOST_COPIES;
+
 /** Whether every output element sums over the whole kernel: no zero that padding put there takes part. */
 export function isUnpadded(node: Node): boolean {
   if (node.opType === 'Gemm') return true;
@@ -62,7 +69,7 @@ export function isUnpadded(node: Node): boolean {
   return padding === 'NOTSET' && (intsAttribute(node, 'pads') ?? []).every((pad) => pad === 0);
 }
 
-/** The node with other weights and bias, as fresh constants. */
+/** The node with other weights and bias, as fresh constants; weights that are the layer's own stay the same constant. */
 export function withWeights(
   editor: GraphEditor,
   layer: LinearLayer,
@@ -70,7 +77,8 @@ export function withWeights(
   bias: Float64Array | null,
 ): Node {
   const [input = '', weightName = '', biasName = ''] = layer.node.inputs;
-  const weight = editor.addConstant(`${weightName}_folded`, floats(data, layer.weight.dims));
+  const weight =
+    data === layer.data ? weightName : editor.addConstant(`${weightName}_folded`, floats(data, layer.weight.dims));
   const biases =
     bias === null
       ? []

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { channelGroups } from '../../../src/channels/channel-groups.js';
 import { channelUnits } from '../../../src/channels/channel-units.js';
-import { type Attribute, type Node, node } from '../../../src/onnx/ir/graph.js';
+import { type Attribute, type Model, type Node, node } from '../../../src/onnx/ir/graph.js';
 import { floats, type Tensor } from '../../../src/onnx/ir/tensor.js';
 import { cleanUp } from '../../../src/onnx/passes/clean-up.js';
+import { foldIntoProducer } from '../../../src/onnx/passes/fold-into-producer.js';
 import { tuneForCpu } from '../../../src/onnx/passes/tune-for-cpu.js';
 import { smallModel } from '../small-model.js';
 
@@ -109,6 +110,37 @@ const constants = {
   w: floats(numbers(16), [4, 4, 1, 1]),
   s: floats([1, 2, 3, 4], [1, 4, 1, 1]),
 };
+
+describe('folding does not multiply a model', () => {
+  const weights = floats(numbers(64 * 64), [64, 64]);
+  const size = ({ graph }: Model) =>
+    [...graph.initializers.values()].reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
+
+  test('whose layers all share one weight', async () => {
+    const model = smallModel({
+      inputs: { x: [1, 64] },
+      outputs: numbers(100).map((i) => `y${i}`),
+      constants: { w: weights, s: floats(numbers(64)) },
+      nodes: numbers(100).flatMap((i) => [
+        node('Mul', ['x', 's'], [`a${i}`]),
+        node('Gemm', [`a${i}`, 'w'], [`b${i}`]),
+        node('Mul', [`b${i}`, 's'], [`y${i}`]),
+      ]),
+    });
+    assert.ok(size((await cleanUp(model, {})).model) <= size(model));
+  });
+
+  test('in passing, by many scales one behind the other', () => {
+    const { graph } = smallModel({
+      inputs: { x: [1, 64] },
+      outputs: ['v100'],
+      constants: { w: weights, s: floats([2]) },
+      nodes: [node('Gemm', ['x', 'w'], ['v0']), ...numbers(100).map((i) => node('Mul', [`v${i}`, 's'], [`v${i + 1}`]))],
+    });
+    assert.equal(foldIntoProducer.run(graph), 100);
+    assert.deepEqual([...graph.initializers.values()].filter(({ dims }) => dims.length === 2).length, 1);
+  });
+});
 
 describe('graphs with exponentially many paths take time in proportion to their nodes', () => {
   const graphs: Readonly<Record<string, readonly Node[]>> = {
