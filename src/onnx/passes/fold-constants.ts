@@ -8,6 +8,7 @@ import type { RunModel } from '../shapes/record-shapes.js';
 const NOT_FOLDED = new Set([
   'Bernoulli',
   'DequantizeLinear',
+  'Dropout',
   'Multinomial',
   'QuantizeLinear',
   'RandomNormal',

@@ -92,4 +92,20 @@ describe('fold_constants', () => {
     );
     assert.ok(added < 1024 * 1024 + 16_384, `${added}`);
   });
+
+  test('what Dropout draws while training is drawn anew in every run', async () => {
+    const { operators } = await folded(
+      smallModel({
+        inputs: { x: [1, 4] },
+        outputs: ['y'],
+        constants: {
+          c: floats([1, 2, 3, 4]),
+          ratio: floats([0.5], []),
+          training: { dtype: 'bool', dims: [], bytes: Uint8Array.of(1) },
+        },
+        nodes: [node('Dropout', ['c', 'ratio', 'training'], ['d']), node('Add', ['x', 'd'], ['y'])],
+      }),
+    );
+    assert.deepEqual(operators, ['Dropout', 'Add']);
+  });
 });
