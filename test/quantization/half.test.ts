@@ -137,6 +137,18 @@ describe('fp16', () => {
       reason: /1 numbers of "a" would become 0 in halves, and root \(Sqrt\) divides/,
     },
     {
+      name: 'an offset that a normalization takes off',
+      nodes: [
+        node('Add', ['x', 'thousand'], ['a'], { name: 'at' }),
+        node('LayerNormalization', ['a', 'one'], ['b'], { name: 'norm' }),
+        product('b', 'y', 'dense'),
+      ],
+      constants: { thousand: scalar(1000), one: floats(new Array(32).fill(1), [32]) },
+      opset: 17,
+      at: 'norm',
+      reason: /"a" differ by little .* norm \(LayerNormalization\) takes off/,
+    },
+    {
       name: 'angles of many turns',
       nodes: [
         node('Mul', ['x', 'turns'], ['a'], { name: 'at' }),

@@ -17,7 +17,8 @@ const LARGEST_ANGLE = 16;
 const LARGEST_NORM = Math.sqrt(LARGEST_HALF / HEADROOM);
 
 const shown = (value: number) => value.toLocaleString('en-US', { maximumSignificantDigits: 3 });
-const decibels = (error: HalfError) => -10 * Math.log10(error.relativeNoise);
+const decibelsOf = (noise: number) => -10 * Math.log10(noise);
+const decibels = (error: HalfError) => decibelsOf(error.relativeNoise);
 
 const hasType = (node: Node, pattern: RegExp) =>
   node.opType === 'Cast' && pattern.test(elementType(intAttribute(node, 'to', 0)) ?? '');
@@ -64,6 +65,11 @@ export function valueObstacle(editor: GraphEditor, value: string, error: HalfErr
   if (divider) {
     return `${flushed} numbers of "${value}" would become 0 in halves, and ${divider.name} (${divider.opType}) divides by them or takes their logarithm.`;
   }
+  const differing = decibelsOf(error.spreadNoise);
+  const subtracts = differing < LEAST_DECIBEL && readers.find(({ node }) => TAKES_OFF_OFFSET.has(node.opType))?.node;
+  if (subtracts) {
+    return `The numbers of "${value}" differ by little beside what they have in common, which ${subtracts.name} (${subtracts.opType}) takes off: ${shown(differing)} dB would be left of the differences.`;
+  }
   if (largest > LARGEST_WHOLE && (readers.some(({ node }) => makesWhole(node)) || (producer && fromWhole(producer)))) {
     return `"${value}" holds or becomes whole numbers up to ${shown(largest)}; halves skip some from 2,048 on.`;
   }
@@ -75,6 +81,20 @@ export function valueObstacle(editor: GraphEditor, value: string, error: HalfErr
   }
   return null;
 }
+
+/** Operators that look at differences alone: what all numbers have in common, and halves are rounded by, is taken off. */
+const TAKES_OFF_OFFSET = new Set([
+  'ArgMax',
+  'ArgMin',
+  'GroupNormalization',
+  'InstanceNormalization',
+  'LayerNormalization',
+  'LogSoftmax',
+  'MeanVarianceNormalization',
+  'Softmax',
+  'Sub',
+  'TopK',
+]);
 
 /** A Cast to float32 in a float32 model comes from whole numbers. */
 const fromWhole = (producer: Node) => hasType(producer, /^float32$/);

@@ -27,6 +27,8 @@ export interface HalfError {
   readonly largest: number;
   /** Σ(x − half(x))² / Σx²: about 3e-8 for numbers well within range. */
   readonly relativeNoise: number;
+  /** The same noise against Σ(x − mean)²: what is left where a reader takes off the offset. 0 for numbers that are all about equal. */
+  readonly spreadNoise: number;
   /** Numbers other than 0 that become 0. */
   readonly flushed: number;
 }
@@ -42,5 +44,5 @@ export function constantError(constant: Tensor): HalfError {
     signal += value * value;
     noise += (value - halfToNumber(clampedHalf(value))) ** 2;
   }
-  return { largest, relativeNoise: signal === 0 ? 0 : noise / signal, flushed: 0 };
+  return { largest, relativeNoise: signal === 0 ? 0 : noise / signal, spreadNoise: 0, flushed: 0 };
 }

@@ -10,13 +10,15 @@ import type { HalfError } from './half-constants.js';
 /** The largest finite float32, and the least divisor that keeps 0/0 away. */
 const LARGEST_SINGLE = 3.4028234663852886e38;
 const LEAST_DIVISOR = 1e-37;
+/** A spread below this part of Σx² is what float32 itself rounds: the numbers are equal. */
+const LEAST_SPREAD = 1e-11;
 
-const SCALARS = ['largest', 'signal', 'noise', 'flushed'] as const;
+const SCALARS = ['largest', 'signal', 'noise', 'spread', 'flushed'] as const;
 type Scalars = Readonly<Record<(typeof SCALARS)[number], string>>;
 
 /**
- * The model with four scalars of each value as its only outputs, however large the value is, all over its finite numbers x:
- * M = max|x|, Σ(x/M)², Σ((x − h)/M)² where h is x as a half, and how many x ≠ 0 have h = 0. Divided by M, no square leaves float32.
+ * The model with five scalars of each value as its only outputs, however large the value is, all over its finite numbers x:
+ * M = max|x|, Σ(x/M)², Σ((x − h)/M)² where h is x as a half, Σ((x − mean x)/M)², and how many x ≠ 0 have h = 0. Divided by M, no square leaves float32.
  */
 function withProbes(model: Model, values: readonly string[]): { model: Model; names: ReadonlyMap<string, Scalars> } {
   const fresh = freshNames(model.graph);
@@ -41,15 +43,18 @@ function withProbes(model: Model, values: readonly string[]): { model: Model; na
     const scalarOf = (opType: string, input: string) => emit(opType, [input], { keepdims: 0 });
     const squares = (input: string, divisor: string) => scalarOf('ReduceSumSquare', emit('Div', [input, divisor]));
     const size = emit('Abs', [value]);
-    const finite = emit('Where', [emit('LessOrEqual', [size, top]), size, zero]);
+    const inRange = emit('LessOrEqual', [size, top]);
+    const finite = emit('Where', [inRange, size, zero]);
     const half = emit('Cast', [emit('Cast', [finite], { to: ELEMENT_CODES.float16 })], { to: ELEMENT_CODES.float32 });
     const lost = emit('And', [emit('Greater', [finite, zero]), emit('Equal', [half, zero])]);
+    const signed = emit('Where', [inRange, value, zero]);
     const largest = scalarOf('ReduceMax', finite);
     const divisor = emit('Max', [largest, least]);
     names.set(value, {
       largest,
       signal: squares(finite, divisor),
       noise: squares(emit('Sub', [finite, half]), divisor),
+      spread: squares(emit('Sub', [signed, scalarOf('ReduceMean', signed)]), divisor),
       flushed: scalarOf('ReduceSum', emit('Cast', [lost], { to: ELEMENT_CODES.float32 })),
     });
   }
@@ -66,11 +71,12 @@ const only = (tensor: Tensor | undefined) => (tensor ? numbers(tensor)[0] : unde
 const worst = (a: HalfError, b: HalfError): HalfError => ({
   largest: Math.max(a.largest, b.largest),
   relativeNoise: Math.max(a.relativeNoise, b.relativeNoise),
+  spreadNoise: Math.max(a.spreadNoise, b.spreadNoise),
   flushed: Math.max(a.flushed, b.flushed),
 });
 
 /** Values of one pass: the time that ONNX Runtime takes to load a model grows with the square of the nodes that are added. */
-const VALUES_OF_A_PASS = 64;
+const VALUES_OF_A_PASS = 48;
 
 /**
  * What halves would make of each value, at worst over the samples, which are run one by one. Infinities, which halves have too, and
@@ -98,13 +104,14 @@ async function probeTogether(task: CalibrationTask): Promise<Map<string, HalfErr
       task.signal.throwIfAborted();
       const found = await run(await task.samples.feeds(row));
       for (const [value, scalars] of names) {
-        const [largest, signal, noise, flushed] = SCALARS.map((name) => only(found.get(scalars[name]))) as [
-          number,
-          number,
-          number,
-          number,
-        ];
-        const error = { largest, relativeNoise: signal > 0 ? noise / signal : 0, flushed };
+        const of = (name: (typeof SCALARS)[number]) => only(found.get(scalars[name]));
+        const [signal, noise, spread] = [of('signal'), of('noise'), of('spread')];
+        const error = {
+          largest: of('largest'),
+          relativeNoise: signal > 0 ? noise / signal : 0,
+          spreadNoise: spread > signal * LEAST_SPREAD ? noise / spread : 0,
+          flushed: of('flushed'),
+        };
         const before = result.get(value);
         result.set(value, before ? worst(before, error) : error);
       }
