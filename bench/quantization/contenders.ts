@@ -12,8 +12,8 @@ export type Contender = { readonly name: string; readonly subset: number } & (
 const ORT_CONFIGS = ['default', 'dynamic', 'u8s8', 'u8s8_percentile', 'u8s8_core', 'u8s8_conv', 'dynamic_pc'];
 const NNCF_CONFIGS = ['default', 'mixed'];
 
-/** Seconds that a search may take here: enough for the whole ladder on all but the largest cases. */
-const BUDGET_SECONDS = 120;
+/** Seconds that a search may take here. */
+const BUDGET_SECONDS = 60;
 
 /** Our default schemes and our search, then the peers. On further calibration subsets, what the search chose is calibrated anew. */
 export function contenders({ subsets, pinShapes }: BenchCase): Contender[] {
