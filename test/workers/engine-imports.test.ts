@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 
 /** Imports, lazy imports, and threads started by the address of their file, as the compiler writes them. */
-const REFERENCES = /(?:\bfrom\s*|\bimport\s*\(?\s*|\bnew URL\(\s*)['"]([^'"]+)['"]/g;
+const REFERENCES = /(?:(?<!['"])\bfrom\s*|\bimport\s*\(?\s*|\bnew URL\(\s*)['"]([^'"]+)['"]/g;
 
 /** Every file of ours and every package that a compiled file reaches. */
 function reachable(entry: string): { files: Set<string>; packages: Set<string> } {
