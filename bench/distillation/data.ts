@@ -22,9 +22,10 @@ interface Pictures {
 
 const DESCRIPTIONS: Readonly<Record<string, string>> = { uint8: '|u1', float32: '<f4', float64: '<f8' };
 
+const dataFile = (name: string) => join(process.env.DATA ?? 'data', `${name}.npz`);
+
 /** x and labels of an npz file, labels uint8 or int64. */
-async function pictures(name: string): Promise<Pictures> {
-  const path = join(process.env.DATA ?? 'data', `${name}.npz`);
+export async function pictures(path: string): Promise<Pictures> {
   const arrays = new Map<string, { dtype: string; shape: readonly number[]; bytes: Buffer }>();
   for await (const { name: array, header, data } of readArrays(path, new AbortController().signal)) {
     const chunks: Uint8Array[] = [];
@@ -46,13 +47,14 @@ async function pictures(name: string): Promise<Pictures> {
   };
 }
 
-type Sample = readonly [Uint8Array, number];
+/** A picture and its class. */
+export type Sample = readonly [Uint8Array, number];
 const samplesOf = ({ samples, labels }: Pictures): Sample[] => samples.map((sample, i) => [sample, labels[i] ?? 0]);
 
 type Splits = Readonly<Partial<Record<SplitName, readonly Sample[]>>>;
 
 /** The samples of all splits behind each other; training labels beyond the first `labelled` are left out (−1). */
-async function dataset(
+export async function dataset(
   { descr, shape }: Pictures,
   { training = [], ...others }: Splits,
   labelled: number,
@@ -75,7 +77,7 @@ async function dataset(
 
 /** 1,257 digits of 8x8 to train on, 180 to choose on, 360 to evaluate, shuffled by the seed, since neighbours are by one hand. */
 export async function digits(seed: number, labelled: number) {
-  const source = await pictures('digits');
+  const source = await pictures(dataFile('digits'));
   const order = shuffled(samplesOf(source), seededRandom(seed));
   const splits = {
     training: order.slice(0, 1257),
@@ -92,8 +94,8 @@ const NORMALIZED = { scale: 1 / (255 * DEVIATION), offset: -MEAN / DEVIATION };
 
 /** Fashion-MNIST: all of the training set but 500 to choose on, or some of it, and the test set to evaluate. */
 export async function fashion(seed: number, unlabelled: number, labelled: number) {
-  const source = await pictures('fashion-mnist-train');
-  const test = samplesOf(await pictures('fashion-mnist-test'));
+  const source = await pictures(dataFile('fashion-mnist-train'));
+  const test = samplesOf(await pictures(dataFile('fashion-mnist-test')));
   const order = shuffled(samplesOf(source), seededRandom(seed));
   const [selection, training] = [order.slice(0, 500), order.slice(500)];
   const make = (samples: readonly Sample[], count: number) =>
@@ -106,8 +108,8 @@ export async function fashion(seed: number, unlabelled: number, labelled: number
  * labels; of the test set 2,000 to choose on and 8,000 to evaluate.
  */
 export async function fashionUnlabelled(unlabelled: number): Promise<CaseData> {
-  const source = await pictures('fashion-mnist-train');
-  const [seen, test] = [samplesOf(source), samplesOf(await pictures('fashion-mnist-test'))];
+  const source = await pictures(dataFile('fashion-mnist-train'));
+  const [seen, test] = [samplesOf(source), samplesOf(await pictures(dataFile('fashion-mnist-test')))];
   const splits = {
     training: seen.slice(0, unlabelled),
     calibration: seen.slice(-200),
