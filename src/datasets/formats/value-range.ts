@@ -1,19 +1,9 @@
-import type { ElementType } from '../../contracts/signature.js';
+import { type ElementType, INTEGER_TYPES } from '../../contracts/signature.js';
 import { numbers } from '../../onnx/ir/numbers.js';
 import { byteLength } from '../../onnx/ir/tensor.js';
 import { WholeElements } from './whole-elements.js';
 
-/** Types of whole numbers, which may be classes. */
-const WHOLE: ReadonlySet<ElementType> = new Set([
-  'int8',
-  'uint8',
-  'int16',
-  'uint16',
-  'int32',
-  'uint32',
-  'int64',
-  'uint64',
-]);
+const WHOLE: ReadonlySet<ElementType> = new Set(INTEGER_TYPES);
 
 /** Finds the least and the greatest of a stream of whole numbers; other types have no range. */
 export class ValueRange {
