@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,6 +97,18 @@ describe('blob store of files', () => {
       assert.deepEqual(await temporaryFiles(), []);
     });
   }
+
+  it('has its file before it asks for the first byte, so that none appears after a stream that breaks off at once', async () => {
+    let files: string[] = [];
+    const breaking = async function* () {
+      files = readdirSync(join(root, 'incoming'));
+      if (files.length > 0) throw new Error('the sender went away');
+      yield Buffer.alloc(1);
+    };
+    await assert.rejects(store.receive(breaking(), { limit: LIMIT }), /the sender went away/);
+    assert.equal(files.length, 1);
+    assert.deepEqual(await temporaryFiles(), []);
+  });
 
   it('discards what was received', async () => {
     const received = await receive(Buffer.from('refused by the scan'));

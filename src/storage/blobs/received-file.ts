@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { ServiceError } from '../../platform/errors.js';
 import type { ReceiveOptions, StoredBlob } from './blob-store.js';
@@ -20,7 +20,8 @@ export async function writeReceived(
       yield chunk;
     }
   };
-  const file = createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true });
-  await pipeline(measured, file);
+  // Opened before the stream starts: a stream that opens for itself may do so after the caller removed what had failed at once.
+  const file = await open(path, 'wx', 0o600);
+  await pipeline(measured, file.createWriteStream({ flush: true }));
   return { sha256: hash.digest('hex'), bytes };
 }
