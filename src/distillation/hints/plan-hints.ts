@@ -57,7 +57,7 @@ function startingMatrix(inputs: number, outputs: number, seed: number): Tensor {
 }
 
 /** A student with the weights of the maps of its hints beside its own. */
-interface HintedStudent {
+export interface HintedStudent {
   readonly student: Model;
   readonly hints: readonly Hint[];
   /** Names of these weights. */
