@@ -1,4 +1,4 @@
-import { intsAttribute, type Node } from '../onnx/ir/graph.js';
+import { intAttribute, intsAttribute, type Node } from '../onnx/ir/graph.js';
 import { integers } from '../onnx/ir/tensor.js';
 import type { Emitter } from './emitter.js';
 
@@ -14,10 +14,14 @@ export function constantIntegers(emit: Emitter, node: Node, index: number): numb
   return integers(tensor);
 }
 
-/** The axes of a reduction, from its input or its attribute, counted from the front; all of them when it states none. */
+/**
+ * The axes of a reduction, from its input or its attribute, counted from the front. When it states none, all of them; with noop_with_empty_axes
+ * none: then each element is reduced by itself, so that ReduceSumSquare squares it.
+ */
 export function reducedAxes(emit: Emitter, node: Node, rank: number): number[] {
   const stated = constantIntegers(emit, node, 1) ?? intsAttribute(node, 'axes') ?? [];
-  return stated.length > 0
+  const none = intAttribute(node, 'noop_with_empty_axes', 0) === 1;
+  return stated.length > 0 || none
     ? stated.map((axis) => fromFront(axis, rank))
     : Array.from({ length: rank }, (_, axis) => axis);
 }

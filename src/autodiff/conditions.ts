@@ -1,5 +1,6 @@
 import { intAttribute, intsAttribute, type Node, stringAttribute } from '../onnx/ir/graph.js';
 import { elementCount, elements, type Tensor } from '../onnx/ir/tensor.js';
+import { INTEGERS } from './rules/quantization.js';
 
 type Constants = ReadonlyMap<string, Tensor>;
 /** What keeps this node's rule from applying, as the end of a sentence; undefined when nothing does. */
@@ -43,10 +44,14 @@ const nearestEnlargement: Condition = all(
   },
 );
 
-/** One number for the whole tensor; scales per channel would need their axis. */
+/** One number for the whole tensor, since scales per channel would need their axis, and integers whose range is known. */
 const oneScale: Condition = all(constantInputs(1, 2), (node, constants) => {
   const scale = constants.get(node.inputs[1] ?? '');
-  return scale && elementCount(scale.dims) === 1 ? undefined : 'with one scale for the whole tensor only';
+  if (!scale || elementCount(scale.dims) !== 1) return 'with one scale for the whole tensor only';
+  const zeroPoint = constants.get(node.inputs[2] ?? '');
+  if (!zeroPoint)
+    return intAttribute(node, 'output_dtype', 0) === 0 ? undefined : 'with a zero point to state the type';
+  return INTEGERS[zeroPoint.dtype] ? undefined : 'for integers of 8 and 16 bits only';
 });
 
 /** Every sequence of a batch as long as the others, moments first, which is all that ONNX Runtime computes on a CPU. */

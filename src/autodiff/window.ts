@@ -10,7 +10,11 @@ export interface Window {
   readonly group: number;
 }
 
-/** Reads the geometry of a node; auto_pad is resolved for the given input and output sizes. */
+/**
+ * Reads the geometry of a node. Pads of auto_pad, and of a ConvTranspose's output_shape, follow from the given input and output sizes; an odd one more
+ * goes in front but with SAME_UPPER.
+ * @param input sizes before the convolution; of a ConvTranspose, which goes the other way, those of its output
+ */
 export function windowOf(
   node: Node,
   kernel: readonly number[],
@@ -24,13 +28,16 @@ export function windowOf(
   const rank = kernel.length;
   const group = intAttribute(node, 'group', 1);
   const automatic = stringAttribute(node, 'auto_pad', 'NOTSET');
-  if (automatic === 'NOTSET' || automatic === 'VALID') {
+  const stretched = intsAttribute(node, 'output_shape') !== undefined;
+  if (!stretched && (automatic === 'NOTSET' || automatic === 'VALID')) {
     const stated = automatic === 'VALID' ? pads.map(() => 0) : pads;
     return { kernel, strides, dilations, before: stated.slice(0, rank), after: stated.slice(rank), group };
   }
-  const total = kernel.map((k, i) =>
-    Math.max(0, ((output[i] ?? 1) - 1) * (strides[i] ?? 1) + (k - 1) * (dilations[i] ?? 1) + 1 - (input[i] ?? 1)),
-  );
+  const added = intsAttribute(node, 'output_padding') ?? [];
+  const total = kernel.map((k, i) => {
+    const reached = ((output[i] ?? 1) - 1) * (strides[i] ?? 1) + (k - 1) * (dilations[i] ?? 1) + 1 + (added[i] ?? 0);
+    return Math.max(0, reached - (input[i] ?? 1));
+  });
   const small = total.map((t) => Math.floor(t / 2));
   const large = total.map((t, i) => t - (small[i] ?? 0));
   return automatic === 'SAME_UPPER'

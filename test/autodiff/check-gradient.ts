@@ -4,7 +4,7 @@ import { seededRandom } from '../../src/platform/random.js';
 import { differentiate, type Expression, evaluating } from './differentiate.js';
 
 /** A value that is differentiated. `spaced` draws values that keep a distance, for operators that compare them. */
-interface Variable {
+export interface Variable {
   readonly dims: readonly number[];
   readonly low?: number;
   readonly high?: number;

@@ -2,16 +2,17 @@ import { backward } from '../../src/autodiff/backward.js';
 import { BLOCKED_OPERATORS } from '../../src/autodiff/blocked-convolution.js';
 import type { KnownValue } from '../../src/autodiff/emitter.js';
 import { trainingForm } from '../../src/autodiff/training-form.js';
+import { TRAINING_OPSET } from '../../src/distillation/program.js';
 import type { Graph, Model, Node, Value } from '../../src/onnx/ir/graph.js';
 import type { Tensor } from '../../src/onnx/ir/tensor.js';
 import { encodeModel } from '../../src/onnx/serde/encode-model.js';
 import { type Session, withSession } from '../../src/runtime/session.js';
 
-const asModel = (graph: Graph): Model => ({
+const asModel = (graph: Graph, opset = TRAINING_OPSET): Model => ({
   irVersion: 9,
   producer: 'test',
   opsets: new Map([
-    ['', 18],
+    ['', opset],
     ['com.microsoft', 1],
     ...graph.nodes.flatMap(({ domain }): [string, number][] =>
       domain === BLOCKED_OPERATORS.domain ? [[domain, BLOCKED_OPERATORS.version]] : [],
@@ -27,8 +28,8 @@ const typed = (name: string, dims: readonly number[]): Value => ({
   type: { kind: 'tensor', dtype: 'float32', shape: dims },
 });
 
-async function run(graph: Graph, feeds: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
-  return withSession(encodeModel(asModel(graph)), { threads: 1, optimization: 'basic' }, (session) =>
+async function run(graph: Graph, feeds: ReadonlyMap<string, Tensor>, opset?: number): Promise<Map<string, Tensor>> {
+  return withSession(encodeModel(asModel(graph, opset)), { threads: 1, optimization: 'basic' }, (session) =>
     session.run(feeds),
   );
 }
@@ -38,6 +39,8 @@ export interface Expression {
   readonly constants?: Readonly<Record<string, Tensor>>;
   /** The value that is scored; default: the first output of the last node. */
   readonly output?: string;
+  /** Operator set, where it is not that of training. */
+  readonly opset?: number | undefined;
 }
 
 const outputOf = ({ nodes, output }: Expression) => output ?? nodes.at(-1)?.outputs[0] ?? '';
@@ -60,7 +63,7 @@ export function evaluating<Result>(
   use: (evaluate: (feeds: ReadonlyMap<string, Tensor>) => Promise<Tensor>) => Promise<Result>,
 ): Promise<Result> {
   const output = outputOf(expression);
-  const model = encodeModel(asModel(graphOf(expression, variables)));
+  const model = encodeModel(asModel(graphOf(expression, variables), expression.opset));
   return withSession(model, { threads: 1, optimization: 'disabled' }, (session: Session) =>
     use(async (feeds) => (await session.run(feeds, [output])).get(output) as Tensor),
   );
@@ -84,13 +87,13 @@ export async function differentiate(
     ...forward,
     outputs: forward.nodes.flatMap((node) => node.outputs.filter((name) => name !== '').map(value)),
   };
-  const known = new Map<string, KnownValue>([...variables, ...(await run(exposed, variables))]);
+  const known = new Map<string, KnownValue>([...variables, ...(await run(exposed, variables, expression.opset))]);
   const weights = seed(known.get(output)?.dims ?? []);
   const differentiated: Graph = { ...forward, initializers: new Map([...forward.initializers, ['seed', weights]]) };
   const wanted = [...variables.keys()];
   const names = backward(differentiated, { values: known, seeds: new Map([[output, 'seed']]), wanted, block });
   differentiated.outputs = [...names.values()].map(value);
-  const computed = await run(differentiated, variables);
+  const computed = await run(differentiated, variables, expression.opset);
   const gradients = new Map([...names].map(([name, gradient]) => [name, computed.get(gradient) as Tensor]));
   return { gradients, seed: weights, graph: differentiated };
 }

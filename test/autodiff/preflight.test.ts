@@ -2,12 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { backward } from '../../src/autodiff/backward.js';
 import { preflight } from '../../src/autodiff/preflight.js';
-import { type Graph, node } from '../../src/onnx/ir/graph.js';
+import type { Graph } from '../../src/onnx/ir/graph.js';
 import { floats, int64s } from '../../src/onnx/ir/tensor.js';
 import { ServiceError } from '../../src/platform/errors.js';
-
-const named = (opType: string, inputs: string[], output: string, attributes = {}, domain = '') =>
-  node(opType, inputs, [output], { name: `/${output}`, attributes, domain });
+import { named, REFUSED_NODES } from './cases/refused.js';
 
 /** x · w, a rounding, a bias; beside it a branch without weights and one that leads nowhere. */
 function graph(...nodes: Graph['nodes']): Graph {
@@ -55,22 +53,7 @@ test('sizes of what is trained carry no gradient, and do not stop one', () => {
   });
 });
 
-/** Parts of operators that no gradient was written for. */
-const refusals: readonly [string, Graph['nodes'][number]][] = [
-  ['a foreign operator', named('FusedConv', ['p'], 'y', {}, 'com.microsoft')],
-  ['Pad by reflection', named('Pad', ['p', 'pads'], 'y', { mode: 'reflect' })],
-  ['a pad that is computed', named('Pad', ['p', 'x'], 'y')],
-  ['a bound that is computed', named('Clip', ['p', 'x'], 'y')],
-  ['AveragePool with ceil_mode', named('AveragePool', ['p'], 'y', { kernel_shape: [2], ceil_mode: 1 })],
-  ['MaxPool by columns', named('MaxPool', ['p'], 'y', { kernel_shape: [2], storage_order: 1 })],
-  ['the 1-norm', named('LpNormalization', ['p'], 'y', { p: 1 })],
-  ['linear resizing', named('Resize', ['p', '', 'b'], 'y', { mode: 'linear' })],
-  ['resizing to sizes', named('Resize', ['p', '', '', 'pads'], 'y')],
-  ['sequences of several lengths', named('LSTM', ['p', 'x', 'x', '', 'pads'], 'y')],
-  ['samples before moments', named('GRU', ['p', 'x', 'x'], 'y', { layout: 1 })],
-  ['Dropout that may drop', named('Dropout', ['p', '', 'x'], 'y')],
-];
-for (const [name, last] of refusals) {
+for (const [name, last] of REFUSED_NODES) {
   test(`${name} is refused before anything runs, and by the walk`, () => {
     const g = graph(named('MatMul', ['x', 'w'], 'p'), last);
     assert.equal(statuses(g, ['w'])['/y'], 'refused');

@@ -65,13 +65,16 @@ describe('gradients straight through quantization', () => {
     assert.deepEqual(gradients.get('x')?.bytes, seed([X.length]).bytes);
   });
 
-  test('quantization with scales per channel is refused: its ranges differ along an axis', () => {
-    const perChannel = node('QuantizeLinear', ['x', 's', 'z'], ['q'], { attributes: { axis: 0 } });
-    const constants = new Map([
-      ['s', floats([1, 2])],
-      ['z', tensor('int8', [2], new Int8Array(2))],
-    ]);
-    const found = ruleFor(perChannel, constants);
-    assert.match('refused' in found ? found.refused : '', /one scale for the whole tensor/);
-  });
+  const int4: Tensor = { dtype: 'int4', dims: [], bytes: Uint8Array.of(0) };
+  for (const [what, scale, zeroPoint, attributes, says] of [
+    ['with scales per channel', floats([1, 2]), tensor('int8', [2], new Int8Array(2)), {}, /one scale for the whole/],
+    ['to 4 bits', floats([1], []), int4, {}, /8 and 16 bits/],
+    ['to a type that its attribute states', floats([1], []), null, { output_dtype: 3 }, /a zero point/],
+  ] as const)
+    test(`quantization ${what} is refused: its range is not known`, () => {
+      const constants = new Map([['s', scale], ...(zeroPoint ? [['z', zeroPoint] as const] : [])]);
+      const rounded = node('QuantizeLinear', ['x', ...constants.keys()], ['q'], { attributes });
+      const found = ruleFor(rounded, constants);
+      assert.match('refused' in found ? found.refused : '', says);
+    });
 });

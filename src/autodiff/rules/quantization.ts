@@ -5,8 +5,8 @@ import type { Emitter } from '../emitter.js';
 import type { GradientRule, RuleTable } from '../rule.js';
 import { inside } from './activation.js';
 
-/** The integers of each type that QuantizeLinear rounds to. */
-const INTEGERS: Readonly<Partial<Record<ElementType, readonly [number, number]>>> = {
+/** The integers of each type that QuantizeLinear rounds to and has a gradient for. */
+export const INTEGERS: Readonly<Partial<Record<ElementType, readonly [number, number]>>> = {
   uint8: [0, 255],
   int8: [-128, 127],
   uint16: [0, 65_535],

@@ -14,8 +14,6 @@ const reduction =
   ({ node, gradient, emit }) => {
     const [x = ''] = node.inputs;
     const dims = emit.dims(x);
-    const stated = (node.inputs[1] ?? '') !== '' || node.attributes.has('axes');
-    if (!stated && intAttribute(node, 'noop_with_empty_axes', 0) === 1) return [gradient];
     const axes = reducedAxes(emit, node, dims.length);
     const open = kept(dims, axes);
     const count = axes.reduce((product, axis) => product * (dims[axis] ?? 1), 1);
