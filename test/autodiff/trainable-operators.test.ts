@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { GRADIENT_RULES } from '../../src/autodiff/rules/index.js';
 import { TRAINABLE_OPERATORS } from '../../src/contracts/distill-step.js';
 import type { Attribute, Node } from '../../src/onnx/ir/graph.js';
 import { GRADIENT_CASES } from './cases/index.js';
 import { REFUSED_NODES } from './cases/refused.js';
+import { readGolden } from './torch-golden.js';
 
 test('the contract names the operators that have a gradient', () => {
   assert.deepEqual([...TRAINABLE_OPERATORS], Object.keys(GRADIENT_RULES).toSorted());
@@ -16,8 +16,8 @@ interface Schema {
   /** Defaults by name; null where there is none. */
   readonly attributes: Readonly<Record<string, unknown>>;
 }
-const golden: { readonly source: string; readonly operators: Readonly<Record<string, Schema>> } = JSON.parse(
-  readFileSync('test/autodiff/golden/operators.json', 'utf8'),
+const golden = readGolden<{ readonly source: string; readonly operators: Readonly<Record<string, Schema>> }>(
+  'operators',
 );
 
 /** Rounding has no slope to measure: what stands for its gradient is tested in straight-through.test.ts. */
@@ -93,4 +93,18 @@ describe(`each operator, attribute and optional input of ${golden.source} has a 
       assert.ok(schema, 'run make-operators.py');
       assert.deepEqual(missing(opType, schema), []);
     });
+});
+
+/** The other half of a case of QuantizeLinear; and PyTorch knows no quantization whose range is measured on the spot. */
+const WITHOUT_PEER: ReadonlySet<string> = new Set(['DequantizeLinear', 'DynamicQuantizeLinear']);
+
+test('each operator has a case of PyTorch', () => {
+  const cases = ['gradients', 'recurrent'].flatMap(
+    (name) => readGolden<{ readonly cases: readonly { readonly operator: string }[] }>(name).cases,
+  );
+  const compared = new Set(cases.map(({ operator }) => operator));
+  assert.deepEqual(
+    TRAINABLE_OPERATORS.filter((each) => !compared.has(each) && !WITHOUT_PEER.has(each)),
+    [],
+  );
 });

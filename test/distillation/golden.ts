@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-interface Stored {
+export interface Stored {
   readonly dims: readonly number[];
   readonly values: readonly number[];
 }

@@ -1,4 +1,4 @@
-"""Writes recurrent.json: gradients of sum(seed * Y) by PyTorch's LSTM and GRU, operands and gradients in ONNX's layout."""
+"""Writes recurrent.json: gradients of sum(seed * Y) by PyTorch's LSTM, GRU and RNN, operands and gradients in ONNX's layout."""
 import json
 import os
 
@@ -7,7 +7,7 @@ import torch
 torch.manual_seed(0)
 MOMENTS, BATCH, INPUTS, UNITS = 4, 2, 3, 5
 # Which of PyTorch's gates stands where ONNX wants one: LSTM i f g o -> i o f c; GRU r z n -> z r h.
-GATES = {"LSTM": (torch.nn.LSTM, [0, 3, 1, 2]), "GRU": (torch.nn.GRU, [1, 0, 2])}
+GATES = {"LSTM": (torch.nn.LSTM, [0, 3, 1, 2]), "GRU": (torch.nn.GRU, [1, 0, 2]), "RNN": (torch.nn.RNN, [0])}
 
 
 def stored(tensor):
