@@ -26,6 +26,10 @@ export const Recovery = z.strictObject({
     .max(1_000_000)
     .default(4096)
     .meta({ description: 'Training samples to use at most; drawn by the seed. Labels are not read.' }),
+  scales: z.enum(['frozen', 'learned']).default('frozen').meta({
+    description:
+      'learned: the scales of weights are trained beside their integers, where nothing else depends on them. Those of activations stay as they were calibrated.',
+  }),
   patience: z
     .int()
     .min(1)

@@ -67,9 +67,9 @@ const PROBED = 16;
 
 /**
  * Quantization-aware distillation: the float model teaches its own quantized copy. Gradients go straight through the rounding of weights
- * and activations, scales stay as they are. After each epoch the quantized model itself is scored on the selection samples, by the
+ * and activations; scales of weights stay as they are, or are learned too, those of activations stay. After each epoch the quantized model itself is scored on the selection samples, by the
  * kernels that will run it, and the best epoch is kept: that before the first, when none was better. The result is the same graph with other
- * integers and biases.
+ * integers and biases, and scales where they are learned.
  * @throws ServiceError unsupported_operator, dataset_too_small, dataset_mismatch, memory_limit_exceeded, training_diverged, model_load_failed,
  *   model_run_failed
  */
@@ -79,7 +79,7 @@ export async function recoverModel(options: RecoverOptions): Promise<Recovered> 
   const indices = shuffled(options.training, seededRandom(derivedSeed(seed, 'recovery'))).slice(0, recovery.samples);
   if (indices.length === 0 || selection.length < 2)
     throw new ServiceError('dataset_too_small', 'A recovery needs samples to train on, and two to compare on.');
-  const form = trainingForm(quantized, output);
+  const form = trainingForm(quantized, output, recovery.scales);
   await startFromFloat(form.model, form.weights, options.float);
   const batchSize = samples.batch ?? Math.min(recovery.batch_size, indices.length);
   const teacher = await withSession(options.teacher.path, { threads, external: options.teacher.external }, (session) =>

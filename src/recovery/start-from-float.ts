@@ -5,8 +5,14 @@ import { encodeModel } from '../onnx/serde/encode-model.js';
 import { withSession } from '../runtime/session.js';
 import { type RestoredWeight, type Restoring, restoredWeights } from './restored-weights.js';
 
-/** As near to the next integer as a latent may begin: rounded, it is still the integer that is stored. */
+/**
+ * As near to the next integer as a latent may begin: rounded, it is still the integer that is stored. A weight that lies farther away was
+ * not rounded to the nearest integer, and for a reason (GPTQ's later weights make up for it): it begins on its integer. At the edge, the
+ * first steps would undo the choice.
+ */
 const MOST_OFFSET = 0.49;
+/** A weight rounded to nearest is no farther from its integer than this, but for arithmetic in float32. */
+const HALF_A_STEP = 0.505;
 /** Half of a layer's weights lie closer to their integers than this, unless they were changed before they were rounded. */
 const MOST_MEDIAN = 0.6;
 
@@ -24,11 +30,13 @@ export async function startFromFloat(training: Model, latents: readonly string[]
   for (const [latent, offsets] of await offsetsOf(restoring)) {
     const start = initializers.get(latent);
     if (!start || median(offsets.map(Math.abs)) > MOST_MEDIAN) continue;
-    const offset = (i: number) => Math.min(MOST_OFFSET, Math.max(-MOST_OFFSET, offsets[i] as number));
-    const moved = elements(start, 'float32').map((integer, i) => integer + offset(i));
+    const moved = elements(start, 'float32').map((integer, i) => integer + startingOffset(offsets[i] as number));
     initializers.set(latent, floats(moved, start.dims));
   }
 }
+
+const startingOffset = (offset: number): number =>
+  Math.abs(offset) > HALF_A_STEP ? 0 : Math.min(MOST_OFFSET, Math.max(-MOST_OFFSET, offset));
 
 const median = (values: Float32Array): number => values.toSorted()[values.length >> 1] ?? 0;
 

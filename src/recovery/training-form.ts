@@ -1,4 +1,5 @@
 import { preflight, type Trainability } from '../autodiff/preflight.js';
+import type { Recovery } from '../contracts/recovery.js';
 import type { Parameters } from '../distillation/optimizers/optimizer.js';
 import { prepareStudent } from '../distillation/students/prepare-student.js';
 import { cloneModel } from '../onnx/ir/clone.js';
@@ -6,6 +7,7 @@ import type { Graph, Model } from '../onnx/ir/graph.js';
 import { floats } from '../onnx/ir/tensor.js';
 import { ServiceError } from '../platform/errors.js';
 import { trainIntegers } from './train-integers.js';
+import { trainScales } from './train-scales.js';
 import { trainVectors } from './train-vectors.js';
 import { type Latent, TrainingGraph } from './training-graph.js';
 
@@ -29,13 +31,15 @@ export interface TrainingForm {
  * The float graph of a quantized model: activations still pass through QuantizeLinear and DequantizeLinear, through which gradients go
  * straight, and the stored integers are rounded from latent weights on every run.
  * @param output the scored output
+ * @param scales whether the scales of weights are trained, too
  * @throws ServiceError unsupported_operator with the node when no gradient reaches any weight
  */
-export function trainingForm(model: Model, output: string): TrainingForm {
+export function trainingForm(model: Model, output: string, scales: Recovery['scales'] = 'frozen'): TrainingForm {
   const prepared = prepareStudent(model);
   const graph = new TrainingGraph(prepared.graph);
   trainIntegers(graph);
   const integers = new Set(graph.latents.map(({ name }) => name));
+  if (scales === 'learned') trainScales(graph);
   trainVectors(graph);
   const { latents } = graph;
   const byName = new Map(latents.map((latent) => [latent.name, latent]));

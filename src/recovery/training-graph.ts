@@ -20,6 +20,7 @@ export class TrainingGraph {
   readonly editor: GraphEditor;
   readonly latents: Latent[] = [];
   readonly #added = new Set<string>();
+  readonly #scales = new Map<string, string>();
 
   constructor(graph: Graph) {
     this.editor = new GraphEditor(graph);
@@ -30,6 +31,21 @@ export class TrainingGraph {
     const name = this.editor.addConstant(`recovery/${hint}`, value);
     this.#added.add(name);
     return name;
+  }
+
+  /**
+   * Adds the scales of a weight, which may be trained, in another shape than the quantized model holds them in.
+   * @param stored their constant there
+   */
+  scales(hint: string, value: Tensor, stored: string): string {
+    const name = this.constant(hint, value);
+    this.#scales.set(name, stored);
+    return name;
+  }
+
+  /** The constant of the quantized model that a value holds the scales of; undefined for what came in here and holds none. */
+  storedScales(name: string): string | undefined {
+    return this.#scales.get(name) ?? (this.#added.has(name) ? undefined : name);
   }
 
   scalar(hint: string, value: number): string {

@@ -60,13 +60,21 @@ function broadcast(parameters: Tensor, rank: number, axis: number): Tensor {
   );
 }
 
+/** Whether a node adds int32, which counts in steps of its input's scale times its weight's. */
+function addsIntegers(reader: Node | undefined, { editor }: TrainingGraph): boolean {
+  const bias = editor.producer(reader?.inputs[2] ?? '');
+  return bias?.opType === 'DequantizeLinear' && editor.constant(bias.inputs[0] ?? '')?.dtype === 'int32';
+}
+
 /** (integers − zero point) · scale by DequantizeLinear, one scale for all or one per channel. */
 const dequantize: WeightForm = (node, graph) => {
   const { editor } = graph;
   if (node.opType !== 'DequantizeLinear' || intAttribute(node, 'block_size', 0) !== 0) return undefined;
   const [constant = '', scaleName = '', zeroName = ''] = node.inputs;
-  const weight = plainWeight(constant, graph, editor.soleConsumer(outputOf(node)));
+  const reader = editor.soleConsumer(outputOf(node));
+  const weight = plainWeight(constant, graph, reader);
   const scale = editor.constant(scaleName);
+  const learnable = reader !== undefined && !addsIntegers(reader, graph);
   if (!weight || scale?.dtype !== 'float32') return undefined;
   const zero = editor.constant(zeroName);
   const zeroPoints = integerType(zero?.dtype)?.read(zero as Tensor);
@@ -76,7 +84,8 @@ const dequantize: WeightForm = (node, graph) => {
     ...weight,
     replaces: [node],
     restore(rounded) {
-      const scales = graph.constant(`${constant}_scale`, broadcast(scale, rank, axis));
+      const [hint, held] = [`${constant}_scale`, broadcast(scale, rank, axis)];
+      const scales = learnable ? graph.scales(hint, held, scaleName) : graph.constant(hint, held);
       const output = outputOf(node);
       if (!zeroPoints?.some((point) => point !== 0)) return [makeNode('Mul', [rounded, scales], [output])];
       const points = floats(zeroPoints, zero?.dims);
@@ -111,10 +120,11 @@ const product: WeightForm = (node, graph) => {
       const output = outputOf(node);
       const value = (part: string) => `${output}/${part}`;
       const constantOf = (part: string, held: Tensor) => graph.constant(`${constant}_${part}`, held);
-      const perBlock = (part: string, held: ArrayLike<number>) => constantOf(part, floats(held, [n, blocks, 1]));
+      const perBlock = (held: ArrayLike<number>) => floats(held, [n, blocks, 1]);
+      const scales = graph.scales(`${constant}_scale`, perBlock(numbers(scale)), scaleName);
       return [
-        makeNode('Sub', [rounded, perBlock('zero_point', zeroPoints)], [value('centred')]),
-        makeNode('Mul', [value('centred'), perBlock('scale', numbers(scale))], [value('scaled')]),
+        makeNode('Sub', [rounded, constantOf('zero_point', perBlock(zeroPoints))], [value('centred')]),
+        makeNode('Mul', [value('centred'), scales], [value('scaled')]),
         makeNode('Reshape', [value('scaled'), constantOf('rows', int64s([n, blocks * block]))], [value('rows')]),
         makeNode(
           'Slice',
@@ -153,7 +163,8 @@ const dynamicProduct: WeightForm = (node, graph) => {
   const factor = editor.producer(otherInput(scaled, outputOf(toFloat)));
   if (factor?.opType !== 'Mul' || sole(outputOf(factor), 'Mul', graph) !== scaled) return undefined;
   const weight = plainWeight(constant, graph, node);
-  const scale = editor.constant(otherInput(factor, scaleOfX));
+  const scaleName = otherInput(factor, scaleOfX);
+  const scale = editor.constant(scaleName);
   const zero = editor.constant(zeroName);
   if (!weight || scale?.dtype !== 'float32' || zero?.bytes.some((byte) => byte !== 0)) return undefined;
   const output = outputOf(scaled);
@@ -162,7 +173,7 @@ const dynamicProduct: WeightForm = (node, graph) => {
     replaces: [node, toFloat, factor, scaled],
     restore: (rounded) => [
       makeNode('DequantizeLinear', [x, scaleOfX, xZero], [`${output}/x`]),
-      makeNode('Mul', [rounded, graph.constant(`${constant}_scale`, scale)], [`${output}/weights`]),
+      makeNode('Mul', [rounded, graph.scales(`${constant}_scale`, scale, scaleName)], [`${output}/weights`]),
       makeNode('MatMul', [`${output}/x`, `${output}/weights`], [output], { name: node.name }),
     ],
   };

@@ -20,7 +20,7 @@ export function recoveryLines(recovery: RecoveryReport | undefined): string[] {
       ? 'none of them had a lower held-out loss than plain post-training quantization'
       : `epoch ${best_epoch + 1} had the lowest held-out loss${losses}`;
   return [
-    `Recovery: ${parameters} integers and biases, trained for ${epochs} epochs (${escapeText(recovery.stopped)}) on ${recovery.training_samples} samples; ${best}.`,
+    `Recovery: ${parameters} numbers of its weights and biases, trained for ${epochs} epochs (${escapeText(recovery.stopped)}) on ${recovery.training_samples} samples; ${best}.`,
     '',
     ...table(
       ['quantized', escapeText(metric)],

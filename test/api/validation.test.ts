@@ -160,6 +160,13 @@ const UNIONS: readonly (readonly [string, unknown, string, RegExp | undefined, s
     /^boolean or object$/,
     '"yes"',
   ],
+  [
+    'scales of a recovery',
+    quantize({ scheme: 'int4_weights', recover: { scales: 'trained' } }),
+    '/recover/scales',
+    /^one of "frozen", "learned"$/,
+    '"trained"',
+  ],
   ['a recovery of floats', quantize({ scheme: 'fp16', recover: true }), '/recover', undefined, 'true'],
   [
     'an objective of another scheme',

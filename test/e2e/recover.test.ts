@@ -91,7 +91,7 @@ describe('recovery over HTTP', () => {
         ...{ type: 'distill', student: { template: 'mlp', widths: [48] }, training: { epochs: 12 } },
         quantize_aware: {
           ...{ scheme: 'int4_weights', only_what_pays: false, weights: { bits: 2, method: 'gptq' } },
-          recover: { epochs: 12 },
+          recover: { epochs: 12, scales: 'learned' },
         },
       },
     ],

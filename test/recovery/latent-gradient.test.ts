@@ -18,7 +18,8 @@ const SCALES = [0.1, 0.25];
 /** Where training has moved the latents to: the fifth beyond the last integer. */
 const MOVED = [0.4, -0.3, 0.2, 0.45, 0.6, -0.1, 0, 0.49];
 
-test('the gradient by a latent is that of the mean squared error by the weight, times the step of its grid', async () => {
+/** x · (scale · (q − 8)). */
+function product() {
   const nodes = [
     node('Cast', ['q'], ['cast'], { attributes: { to: 1 } }),
     node('Sub', ['cast', 'zero'], ['centred']),
@@ -36,7 +37,46 @@ test('the gradient by a latent is that of the mean squared error by the weight, 
     ['N', M],
   );
   model.opsets.set('', 21);
-  const form = trainingForm(model, 'y');
+  return model;
+}
+
+test('the gradient by the latent of a scale is that of the loss, and the scale stays positive', async () => {
+  const form = trainingForm(product(), 'y', 'learned');
+  assert.deepEqual(form.trained, ['recovery/q/latent', 'recovery/scale/latent']);
+  assert.deepEqual(form.weights, ['recovery/q/latent']);
+  const program = await trainingProgram(form.model, {
+    sample: new Map([['x', floats(X, [N, K])]]),
+    ...{ output: 'y', loss: lossPlan({ kind: 'mse' }), teacherDims: [N, M], trained: form.trained },
+  });
+  const gradient = program.gradients.get('recovery/scale/latent') ?? assert.fail('no gradient');
+  await withSession(program.bytes, { threads: 1 }, async (session) => {
+    const at = async (latents: readonly number[]) => {
+      const feeds = new Map<string, Tensor>([
+        ['x', floats(X, [N, K])],
+        [TARGETS.teacher, floats(TARGET, [N, M])],
+        ['recovery/q/latent', floats(INTEGERS, [K, M])],
+        ['recovery/scale/latent', floats(latents, [1, M])],
+      ]);
+      const results = await session.run(feeds, [gradient, program.loss]);
+      const read = (name: string) => [...elements(results.get(name) ?? assert.fail(name), 'float32')];
+      return { gradient: read(gradient), loss: read(program.loss)[0] ?? Number.NaN };
+    };
+    const start = [0.7, -1.2];
+    const { gradient: computed } = await at(start);
+    for (const [i, each] of computed.entries()) {
+      const moved = (by: number) => at(start.map((latent, j) => (i === j ? latent + by : latent)));
+      const [after, before] = [await moved(0.02), await moved(-0.02)];
+      const expected = (after.loss - before.loss) / 0.04;
+      assert.ok(Math.abs(each - expected) < 2e-3 * Math.abs(expected), `${each}, by differences ${expected}`);
+    }
+  });
+  const far = form.quantized(new Map([['recovery/scale/latent', Float32Array.of(-40, 8)]]));
+  const scales = elements(far.graph.initializers.get('scale') ?? assert.fail('no scale'), 'float32');
+  assert.ok(scales.every((scale) => scale > 0) && (scales[1] ?? 0) > 1, `${scales}`);
+});
+
+test('the gradient by a latent is that of the mean squared error by the weight, times the step of its grid', async () => {
+  const form = trainingForm(product(), 'y');
   assert.deepEqual(form.trained, ['recovery/q/latent']);
   const latents = INTEGERS.map((integer, i) => integer + (MOVED[i] ?? 0));
   const program = await trainingProgram(form.model, {

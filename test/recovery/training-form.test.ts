@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { QuantizeStep } from '../../src/contracts/quantize-step.js';
 import type { Model } from '../../src/onnx/ir/graph.js';
-import { elements, floats, type Tensor } from '../../src/onnx/ir/tensor.js';
+import { elements, floats, type Tensor, tensor } from '../../src/onnx/ir/tensor.js';
 import { convSumOrder, isExactOnEveryCpu } from '../../src/onnx/saturation.js';
 import { encodeModel } from '../../src/onnx/serde/encode-model.js';
 import { startFromFloat } from '../../src/recovery/start-from-float.js';
@@ -25,16 +25,19 @@ async function outputs(model: Model, kernels: boolean): Promise<Tensor> {
 const cases: readonly {
   readonly step: Partial<QuantizeStep> & Pick<QuantizeStep, 'scheme'>;
   readonly trained: readonly string[];
+  /** The weights whose scales nothing else depends on. */
+  readonly scales: readonly string[];
   /** A few roundings to the other side, of 255 steps each; what MatMulNBits rounds inside of its kernel is not imitated. */
   readonly tolerance: number;
 }[] = [
-  { step: { scheme: 'int8_static' }, trained: ['w1', 'w2', 'w3', 'w4', 'b1', 'b4'], tolerance: 0.02 },
-  { step: { scheme: 'int8_dynamic' }, trained: ['w2', 'w3', 'b4'], tolerance: 0.02 },
-  { step: { scheme: 'int8_weights' }, trained: ['w2', 'w3', 'b1'], tolerance: 0.02 },
-  { step: { scheme: 'int4_weights' }, trained: ['w2', 'w3', 'b1'], tolerance: 0.02 },
+  { step: { scheme: 'int8_static' }, trained: ['w1', 'w2', 'w3', 'w4', 'b1', 'b4'], scales: [], tolerance: 0.02 },
+  { step: { scheme: 'int8_dynamic' }, trained: ['w2', 'w3', 'b4'], scales: ['w2', 'w3', 'w4'], tolerance: 0.02 },
+  { step: { scheme: 'int8_weights' }, trained: ['w2', 'w3', 'b1'], scales: ['w2', 'w3', 'w4'], tolerance: 0.02 },
+  { step: { scheme: 'int4_weights' }, trained: ['w2', 'w3', 'b1'], scales: ['w2', 'w3', 'w4'], tolerance: 0.02 },
   {
     step: { scheme: 'int4_weights', weights: { bits: 4, method: 'rtn', symmetric: true } },
     trained: ['w2', 'w3'],
+    scales: ['w2', 'w3', 'w4'],
     tolerance: 0.02,
   },
   ...(
@@ -48,12 +51,13 @@ const cases: readonly {
   ).map(([bits, method, symmetric]) => ({
     step: { scheme: 'int4_weights' as const, weights: { bits, method, symmetric } },
     trained: ['w2', 'w3', 'b1'],
+    scales: ['w2', 'w3', 'w4'],
     tolerance: 0.03,
   })),
 ];
 
 describe('a quantized model as a training graph', () => {
-  for (const { step, trained, tolerance } of cases) {
+  for (const { step, trained, scales, tolerance } of cases) {
     const name = JSON.stringify(step);
     const made = quantize(convolutions(), { only_what_pays: false, ...step }, SAMPLES, {
       count: 16,
@@ -74,8 +78,48 @@ describe('a quantized model as a training graph', () => {
 
     test(`${name}: latents as they begin give the same file`, async () => {
       const { model } = await made;
-      const form = trainingForm(model, 'y');
-      assert.deepEqual(encodeModel(form.quantized(startOf(form))), encodeModel(model));
+      for (const scales of ['frozen', 'learned'] as const) {
+        const form = trainingForm(model, 'y', scales);
+        assert.deepEqual(encodeModel(form.quantized(startOf(form))), encodeModel(model));
+      }
+    });
+
+    test(`${name}: learned scales are those of weights, keep their signs and are all that changes`, async () => {
+      const { model, cleaned } = await made;
+      const form = trainingForm(model, 'y', 'learned');
+      const frozen = new Set(trainingForm(model, 'y').trained);
+      const learned = form.trained.filter((latent) => !frozen.has(latent));
+      assert.deepEqual(
+        learned.map((latent) => /^recovery\/(\w\d)_\w*scale\/latent$/.exec(latent)?.[1]).toSorted(),
+        scales,
+      );
+      await startFromFloat(form.model, form.weights, cleaned);
+      const start = startOf(form);
+      const moved = new Map(
+        learned.map((latent) => [latent, start.get(latent)?.map((_, i) => ((i % 5) - 2) * 4) ?? []]),
+      );
+      const latents = new Map([
+        ...start,
+        ...[...moved].map(([latent, values]) => [latent, Float32Array.from(values)] as const),
+      ]);
+      const changed = form.quantized(latents);
+      assert.deepEqual(changed.graph.nodes, model.graph.nodes);
+      const different = [...changed.graph.initializers].filter(
+        ([constant, { bytes }]) =>
+          Buffer.compare(bytes, model.graph.initializers.get(constant)?.bytes ?? Buffer.of()) !== 0,
+      );
+      assert.equal(different.length, scales.length);
+      for (const [constant, after] of different) {
+        const before = elements(model.graph.initializers.get(constant) ?? assert.fail(constant), 'float32');
+        elements(after, 'float32').forEach((scale, i) => {
+          const share = scale / (before[i] ?? Number.NaN);
+          const expected = Math.exp((i % 5) - 2);
+          assert.ok(before[i] === 0 || Math.abs(share - expected) < 1e-5 * expected, `${constant}: ${share}`);
+        });
+      }
+      const trainedModel = withLatents(form.model, latents);
+      const difference = relativeDifference(await outputs(trainedModel, false), await outputs(changed, true));
+      assert.ok(difference < tolerance, `relative difference ${difference} after training`);
     });
 
     test(`${name}: latents may begin where the float weights were, within the step of each integer`, async () => {
@@ -140,6 +184,31 @@ describe('a quantized model as a training graph', () => {
       );
       assert.ok(Math.abs((latents[i] ?? Number.NaN) - expected) < 1e-2, `weight ${i}: ${latents[i]}, not ${expected}`);
     });
+  });
+
+  test('a weight that was rounded to another integer than the nearest begins on that integer', async () => {
+    const { model, cleaned } = await quantize(convolutions(), { scheme: 'int8_weights' }, SAMPLES, { count: 16 });
+    const stored = model.graph.initializers.get('w2_stored') ?? assert.fail('w2 is not stored');
+    const integers = elements(stored, 'int8');
+    const starts = async () => {
+      const form = trainingForm(model, 'y');
+      await startFromFloat(form.model, form.weights, cleaned);
+      return startOf(form).get('recovery/w2_stored/latent') ?? assert.fail('w2 is not trained');
+    };
+    const nearest = await starts();
+    // As GPTQ does: every fourth integer is the next one.
+    const moved = integers.map((integer, i) => (i % 4 === 0 && integer < 127 ? integer + 1 : integer));
+    model.graph.initializers.set('w2_stored', tensor('int8', stored.dims, moved));
+    const others = await starts();
+    let otherwise = 0;
+    moved.forEach((integer, i) => {
+      const [before = Number.NaN, after = Number.NaN] = [nearest[i], others[i]];
+      // In the middle between two integers, both are the nearest.
+      if (integer !== integers[i] && before - (integers[i] ?? 0) > 0.48) return;
+      if (integer !== integers[i]) otherwise++;
+      assert.equal(after, integer === integers[i] ? before : integer, `weight ${i}`);
+    });
+    assert.ok(otherwise > integers.length / 5, `${otherwise} of ${integers.length}`);
   });
 
   test('running statistics go back under their own names', async () => {

@@ -175,7 +175,10 @@ describe('renderMarkdown', () => {
       kept: 'recovered',
     };
     const markdown = renderMarkdown(sampleReport({ stages: [{ ...stage, recovery }] }));
-    assert.match(markdown, /271258 integers and biases, trained for 6 epochs \(finished\) on 4096 samples; epoch 6/);
+    assert.match(
+      markdown,
+      /271258 numbers of its weights and biases, trained for 6 epochs \(finished\) on 4096 samples; epoch 6/,
+    );
     assert.match(markdown, /from 0.49 to 0.1/);
     assert.deepEqual(row(markdown, 'without recovery').at(-1), '0.842');
     assert.deepEqual(row(markdown, 'recovered').at(-1), '0.922');
