@@ -3,17 +3,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { JobSpec } from '../../src/contracts/job-spec.js';
 import { QuantizeStep } from '../../src/contracts/quantize-step.js';
 import type { CandidateReport } from '../../src/contracts/report.js';
-import { inspectModel } from '../../src/onnx/admission/inspect-model.js';
-import { newId } from '../../src/platform/ids.js';
 import { concludeSearch } from '../../workers/steps/conclude-search.js';
-import type { StepContext } from '../../workers/steps/step.js';
 import type { TaskSamples } from '../../workers/steps/task-samples.js';
 import { sha256Of } from '../../workers/steps/written-model.js';
 import { arraySamples } from '../evaluation/array-samples.js';
 import { classifier } from './models.js';
+import { modelFiles, stepContext } from './step-context.js';
 
 const root = mkdtempSync(join(tmpdir(), 'modelpress-conclude-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -25,37 +22,23 @@ const CHOSEN: CandidateReport = {
   ...{ bytes: 1, metric: 1, metric_drop: null, output_sqnr_db: null, speedup: 1.2 },
 };
 
-async function files(path: string, bytes: Uint8Array) {
-  writeFileSync(path, bytes);
-  return { path, bytes: bytes.byteLength, sha256: await sha256Of(path), external: [] };
-}
-
 /** Concludes a search whose choice is the classifier with the weights of the given seed; that of seed 1 is the original. */
 async function conclude(seed: number, require?: object) {
   const scratch = mkdtempSync(join(root, 'scratch-'));
-  const original = await files(join(root, 'original.onnx'), classifier());
-  const model = await files(join(scratch, 'model.onnx'), classifier(seed));
+  const original = await modelFiles(join(root, 'original.onnx'), classifier());
+  const model = await modelFiles(join(scratch, 'model.onnx'), classifier(seed));
   const step = QuantizeStep.parse({ type: 'quantize', scheme: 'int8_weights' });
   const recipe = { step, variant: '', pin_shapes: false, float_nodes: [] };
-  const spec = JobSpec.parse({
-    ...{ model: newId('mdl'), steps: [{ type: 'quantize', scheme: 'auto' }], require },
+  const spec = {
+    ...{ steps: [{ type: 'quantize', scheme: 'auto' }], require },
     evaluate: { metric: 'agreement', latency: { runs: 40 } },
-  });
+  };
   const plan = {
     ...{ object: 'plan', version: 1, model: original.sha256, dataset: null, seed: 0, instruction_sets: [] },
     ...{ recipe, candidates: [CHOSEN] },
   };
   writeFileSync(join(scratch, PLAN.file), JSON.stringify(plan));
-  const signal = new AbortController().signal;
-  const context: StepContext = {
-    task: {
-      ...{ job: newId('job'), attempt: 1, request_id: 'req', spec, step: 0, last: true, original, input: original },
-      ...{ inspection: await inspectModel(original, [], signal), student: null, dataset: null, plan: null },
-      ...{ stages: [], threads: 1, memory_bytes: 1e9, seconds_left: 3600, log_level: 'info' },
-    },
-    ...{ scratch, signal, log: { info: () => {}, warn: () => {}, diagnose: () => {} } },
-    ...{ progress: () => {}, exclusive: (timed) => timed() },
-  };
+  const context = await stepContext(scratch, original, spec);
   const samples = arraySamples(
     EVALUATION.map((row) => [1, 2, 3, 4].map((column) => Math.sin(row * 7 + column * column))),
   );
