@@ -12,7 +12,7 @@ import { seededRandom } from '../../src/platform/random.js';
 const KILLS = 20;
 /** Steps that a process may do before it is killed. Two trainings of 240 steps take about 20 kills. */
 const MOST_STEPS = 40;
-const SCRIPT = fileURLToPath(new URL('killed-training.js', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('training-process.js', import.meta.url));
 
 async function newFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'killed-training-'));
