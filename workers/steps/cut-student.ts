@@ -4,9 +4,9 @@ import type { Estimate } from '../../src/contracts/estimate.js';
 import type { CheckpointStore } from '../../src/distillation/checkpoint-schedule.js';
 import { deriveStudent } from '../../src/distillation/derivation/derive-student.js';
 import { compareCandidates } from '../../src/evaluation/compare-candidates.js';
-import { withModels } from '../../src/evaluation/evaluated-model.js';
 import { speedup } from '../../src/evaluation/latency/speedup.js';
-import { timeModels } from '../../src/evaluation/latency/time-models.js';
+import { blocksFor } from '../../src/evaluation/latency/time-models.js';
+import { timeRound } from '../../src/evaluation/measure-latency.js';
 import type { Model } from '../../src/onnx/ir/graph.js';
 import { decodeModel } from '../../src/onnx/serde/decode-model.js';
 import { encodeModel } from '../../src/onnx/serde/encode-model.js';
@@ -69,7 +69,7 @@ export async function cutStudent(
   return { student: derived.student, report };
 }
 
-/** Times a student against its teacher, alone on the machine. */
+/** Times a student against its teacher, alone on the machine: seconds of it for one second of the teacher. */
 async function latencyRatio(
   { task, scratch, signal, exclusive }: StepContext,
   samples: TaskSamples['samples'],
@@ -77,26 +77,17 @@ async function latencyRatio(
   teacher: Model,
   student: Model,
 ): Promise<Estimate> {
-  const { latency } = task.spec.evaluate;
-  const batch = samples.batch ?? latency.batch;
-  const feeds = await samples.feeds(Array.from({ length: batch }, (_, i) => indices[i % indices.length] ?? 0));
-  const files = [
-    await writeModelFiles(teacher, join(scratch, 'timed-teacher')),
-    await writeModelFiles(student, join(scratch, 'timed-student')),
-  ];
-  return withModels(files, { threads: latency.threads }, async ([first, second]) => {
-    if (!first || !second) throw new Error('a session was opened for every model');
-    const models = { teacher: () => first.run(feeds), student: () => second.run(feeds) };
-    const { times } = await exclusive(() =>
-      timeModels({
-        ...{ models, signal },
-        runs: latency.runs,
-        budgetMs: TIMING_MS,
-        now: () => performance.now(),
-        progress: () => {},
-      }),
-    );
-    // The student is what it is compared with: seconds of it for one second of the teacher.
-    return speedup(times.student, times.teacher, task.spec.seed);
+  const { seed, evaluate } = task.spec;
+  const { latency } = evaluate;
+  const { times } = await timeRound({
+    models: {
+      teacher: await writeModelFiles(teacher, join(scratch, 'timed-teacher')),
+      student: await writeModelFiles(student, join(scratch, 'timed-student')),
+    },
+    ...{ samples, indices, latency, seed, signal, exclusive },
+    ...{ turn: 0, blocks: blocksFor(latency.runs), budgetMs: TIMING_MS },
+    now: () => performance.now(),
+    progress: () => {},
   });
+  return speedup(times.student, times.teacher, seed);
 }
