@@ -5,12 +5,13 @@ import type { NodeSelection } from './node-selection.js';
 import type { Decision, IntegerArithmetic } from './plan.js';
 import { isEmbedding, OBSTACLES, type Obstacle } from './quantizable.js';
 import { agreeOnSharedWeights } from './shared-weights.js';
-import { LEAST_STORED_ELEMENTS } from './store-weights.js';
+import { spareSmallWeights } from './spare-small-weights.js';
 import { storedShape } from './stored-shape.js';
 import { weightFault } from './weight-fault.js';
 import { hasWeights, weightOperands } from './weight-operands.js';
 import { type CpuClass, expectedSpeed, nodesThatPay, type Workload } from './what-pays.js';
 import { type Shapes, workload } from './workload.js';
+import { isWorthStoring } from './worth-storing.js';
 
 export interface DecisionContext {
   readonly graph: Graph;
@@ -36,7 +37,7 @@ const STORED_IN_BLOCKS = ['Conv', 'Gemm', 'MatMul'];
 /** Stored in as few bits as the scheme has when that saves bytes, else left as it is. */
 function floating(node: Node, arithmetic: IntegerArithmetic, context: DecisionContext, reason: string): Decision {
   const operands = node.opType === 'Gather' ? [] : weightOperands(node, context.graph);
-  if (!operands.some(({ tensor }) => elementCount(tensor.dims) >= LEAST_STORED_ELEMENTS)) {
+  if (!operands.some(({ tensor }) => isWorthStoring(tensor))) {
     return { node, treatment: 'float', reason };
   }
   const inBlocks =
@@ -82,6 +83,9 @@ function decidedByRule(node: Node, arithmetic: IntegerArithmetic, context: Decis
   return reason ? floating(node, arithmetic, context, reason) : undefined;
 }
 
+const settled = (decisions: Map<Node, Decision>, { graph, selected }: DecisionContext) =>
+  spareSmallWeights(agreeOnSharedWeights(decisions, graph, selected), graph);
+
 /** A decision, with its reason, for every node that could hold INT8 weights. */
 export function decideNodes(context: DecisionContext): Map<Node, Decision> {
   const { graph, cpu } = context;
@@ -98,7 +102,7 @@ export function decideNodes(context: DecisionContext): Map<Node, Decision> {
     const work = decided ? null : workload(node, graph, context.shapes, arithmetic);
     if (work) candidates.set(node, work);
   }
-  if (!context.onlyWhatPays) return agreeOnSharedWeights(decisions, graph, context.selected);
+  if (!context.onlyWhatPays) return settled(decisions, context);
   const paying = nodesThatPay(candidates, cpu);
   for (const [node, work] of candidates) {
     if (paying.has(node)) continue;
@@ -113,5 +117,5 @@ export function decideNodes(context: DecisionContext): Map<Node, Decision> {
       ),
     );
   }
-  return agreeOnSharedWeights(decisions, graph, context.selected);
+  return settled(decisions, context);
 }

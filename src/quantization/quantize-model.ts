@@ -213,7 +213,7 @@ const storedAs = (bits: number) => ({ stored: 'INT8', stored4: `INT${bits}`, sto
 function notesOn({ scheme, only_what_pays, weights }: SettledStep, { plan }: Scheme): string[] {
   const decisions = [...plan.decisions.values()];
   const notes: string[] = [];
-  if (decisions.some(({ treatment }) => treatment === 'stored16')) {
+  if (scheme === 'fp16_weights') {
     notes.push('FP16 saves bytes, not time: everything runs in FP32.');
   } else if (!decisions.some(runsInInteger)) {
     const integer = scheme.startsWith('int8') ? 'INT8' : 'integer';

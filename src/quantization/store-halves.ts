@@ -1,57 +1,13 @@
 import { cloneModel } from '../onnx/ir/clone.js';
-import { type Graph, node as makeNode, type Node } from '../onnx/ir/graph.js';
-import { numberToHalf } from '../onnx/ir/numbers.js';
-import { elementCount, elements, type Tensor, tensor } from '../onnx/ir/tensor.js';
+import type { Node } from '../onnx/ir/graph.js';
 import { graphsOf } from '../onnx/ir/visit-graphs.js';
 import type { CleanUpResult } from '../onnx/passes/clean-up.js';
 import type { Scheme } from './apply-scheme.js';
-import { storageObstacle } from './half/fitness.js';
 import { freshNames } from './names.js';
 import type { NodeSelection } from './node-selection.js';
 import type { Decision } from './plan.js';
-import { LEAST_STORED_ELEMENTS } from './store-weights.js';
+import { storeConstants } from './store-constants.js';
 import { hasWeights } from './weight-operands.js';
-
-const FLOAT32 = 1;
-
-const isLarge = ({ dtype, dims }: Tensor) => dtype === 'float32' && elementCount(dims) >= LEAST_STORED_ELEMENTS;
-
-/** Constants that became halves, and those that were wanted and could not, each with the reason. */
-interface StoredConstants {
-  readonly halves: ReadonlySet<string>;
-  readonly obstacles: ReadonlyMap<string, string>;
-}
-
-/** Stores the wanted large constants of these graphs as halves, each restored by a Cast. */
-export function storeConstants(
-  graphs: readonly Graph[],
-  wanted: (name: string) => boolean,
-  fresh: (hint: string) => string,
-): StoredConstants {
-  const halves = new Set<string>();
-  const obstacles = new Map<string, string>();
-  for (const graph of graphs) {
-    const inputs = new Set(graph.inputs.map(({ name }) => name));
-    const restoring = [...graph.initializers].flatMap(([name, value]): Node[] => {
-      if (!isLarge(value) || inputs.has(name) || !wanted(name)) return [];
-      const obstacle = storageObstacle(name, value);
-      if (obstacle !== null) {
-        obstacles.set(name, obstacle);
-        return [];
-      }
-      const half = fresh(`${name}_half`);
-      graph.initializers.delete(name);
-      graph.initializers.set(
-        half,
-        tensor('float16', value.dims, Uint16Array.from(elements(value, 'float32'), numberToHalf)),
-      );
-      halves.add(name);
-      return [makeNode('Cast', [half], [name], { name: `${half}_Cast`, attributes: { to: FLOAT32 } })];
-    });
-    graph.nodes.unshift(...restoring);
-  }
-  return { halves, obstacles };
-}
 
 /**
  * Stores the large float constants of all graphs in IEEE half precision, rounded to nearest, ties to even, and restores each by a Cast

@@ -1,18 +1,18 @@
 import { capturedValues } from '../onnx/ir/captured-values.js';
 import { type Attribute, type Graph, node as makeNode, type Node, subgraphs } from '../onnx/ir/graph.js';
-import { elementCount, elements, floats, tensor } from '../onnx/ir/tensor.js';
+import { elements, floats, tensor } from '../onnx/ir/tensor.js';
 import type { BlockedWeights } from './blocked-weights.js';
 import type { Plan, Treatment } from './plan.js';
 import type { RewriteOptions } from './rewriting.js';
+import { storeConstants } from './store-constants.js';
 import { storeInBlocks } from './store-in-blocks.js';
 import { storedWeights } from './two-scales.js';
 import { weightFault } from './weight-fault.js';
 import { axisLayout } from './weight-layout.js';
 import { type WeightOperand, weightOperands } from './weight-operands.js';
+import { isWorthStoring } from './worth-storing.js';
 
 const FLOAT32 = 1;
-/** Below this many elements the two nodes that restore a weight take as many bytes as they save. */
-export const LEAST_STORED_ELEMENTS = 512;
 
 /** The shape that makes one scale per channel broadcast against the weight. */
 function scaleShape({ tensor: { dims }, layout }: WeightOperand): number[] {
@@ -33,7 +33,7 @@ function storeOperands(
   const restoring = [...distinct.values()].flatMap((operand) => {
     const { name } = operand;
     const { dims } = operand.tensor;
-    if (!graph.initializers.has(name) || elementCount(dims) < LEAST_STORED_ELEMENTS) return [];
+    if (!graph.initializers.has(name) || !isWorthStoring(operand.tensor)) return [];
     if (weightFault(operand) !== null) return [];
     const blocks = options.blocked?.stored.get(name);
     if (blocks) return storeInBlocks(graph, operand, blocks, fresh, shared);
@@ -75,6 +75,8 @@ export function storeWeights(
   const tables = new Set(operandsOf('rows').map(({ name }) => name));
   storeOperands(graph, [...operandsOf('stored'), ...recurrentWeights(plan.graph, options.selected)], fresh, { tables });
   storeOperands(graph, operandsOf('stored4'), fresh, { blocked: options.blocked });
+  const halves = new Set(operandsOf('stored16').map(({ name }) => name));
+  storeConstants([graph], (name) => halves.has(name), fresh);
 }
 
 const RECURRENT = ['LSTM', 'GRU', 'RNN'];

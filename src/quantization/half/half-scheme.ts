@@ -8,7 +8,7 @@ import type { CalibrationTask } from '../calibration/task.js';
 import { freshNames } from '../names.js';
 import type { NodeSelection } from '../node-selection.js';
 import type { Decision } from '../plan.js';
-import { storeConstants } from '../store-halves.js';
+import { storeConstants } from '../store-constants.js';
 import { hasWeights } from '../weight-operands.js';
 import { fitNodes, halfCandidates, probedValues } from './choose-halves.js';
 import { emitHalves } from './emit-halves.js';
