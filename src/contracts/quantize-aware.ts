@@ -7,6 +7,7 @@ const Fields = QuantizeFields.pick({
   calibration: true,
   activations: true,
   weights: true,
+  weight_bits: true,
   per_channel: true,
   include: true,
   exclude: true,

@@ -120,6 +120,13 @@ export const QuantizeFields = z.strictObject({
   calibration: Calibration.prefault({}).meta({ description: 'Used by int8_static; fp16 reads its number of samples.' }),
   activations: Activations.prefault({}).meta({ description: 'Used by int8_static.' }),
   weights: Weights.prefault({}).meta({ description: 'Used by int4_weights.' }),
+  weight_bits: z
+    .union([z.literal(4), z.literal(8)])
+    .default(8)
+    .meta({
+      description:
+        'With int8_static: 4 stores weights in 4 bits per channel, which become INT8 when the model is loaded, so that the same integer kernels run on half the bytes; the first and last layer keep 8 bits. It costs most networks some points until they are trained again.',
+    }),
   per_channel: z
     .boolean()
     .default(true)
@@ -218,6 +225,8 @@ function strayFields(step: Fields): { field: string; message: string }[] {
     has16Bits(step.activations.type) && step.calibration.method === 'entropy'
       ? [{ field: 'calibration/method', message: 'entropy weighs the levels of 8 bits; take another method for 16' }]
       : [];
+  if (scheme === 'auto' && step.weight_bits !== 8)
+    return [{ field: 'weight_bits', message: 'belongs to the scheme "int8_static" only' }];
   if (scheme === 'auto') return [...halves, ...unfusable, ...levels, ...settledByPlan(step)];
   const searching = SEARCH_FIELDS.filter((field) => step[field] !== undefined).map((field) => {
     return { field, message: 'belongs to the scheme "auto" only' };

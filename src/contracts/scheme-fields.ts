@@ -24,6 +24,11 @@ const SCHEME_FIELDS: readonly {
     message: 'only int4_weights takes bits and methods of weights: the INT8 schemes have 8, fp16 and fp16_weights 16',
   },
   {
+    field: 'weight_bits',
+    schemes: ['int8_static'],
+    message: 'only int8_static multiplies INT8 by weights of 4 bits; int4_weights takes "weights": {"bits": …}',
+  },
+  {
     field: 'portable',
     schemes: ['int8_static', 'int8_dynamic'],
     message: 'only int8_static and int8_dynamic add integers up in ways that differ between CPUs',

@@ -7,6 +7,7 @@ import { BlockQuantizer, type BlockQuantizerOptions, type JudgedMethod } from '.
 import { CalibratedRanges, type JudgedPreset, type RangingOptions } from './calibration/calibrated-ranges.js';
 import type { Preset } from './calibration/range-methods.js';
 import { decideNodes } from './decide.js';
+import { nodesInFourBits } from './four-bit-weights.js';
 import { checkFusion, type Fusion } from './fusion-check.js';
 import type { NodeSelection } from './node-selection.js';
 import type { IntegerArithmetic, Plan } from './plan.js';
@@ -22,6 +23,8 @@ export interface SchemeOptions extends RangingOptions, BlockQuantizerOptions {
   readonly arithmetic: IntegerArithmetic;
   readonly selected: NodeSelection;
   readonly perChannel: boolean;
+  /** Bits of the weights that are multiplied by INT8 activations. */
+  readonly weightBits: 4 | 8;
   /** Weights as small as they have to be to give the same sums on every CPU. */
   readonly portable: boolean;
   /** ONNX Runtime has no integer kernels for these activations: Q and DQ stay, for other devices. */
@@ -67,6 +70,8 @@ export interface IntegerScheme extends Scheme {
   rebuild(numbers: StoredNumbers): BuiltModel;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 /**
  * Quantizes a clean model: decides per node, measures ranges, rewrites, tunes what stays in float, and looks at the graph that ONNX Runtime
  * executes. A node that did not become an integer kernel is put back to float, and everything is rewritten, until no Q or DQ stands around
@@ -87,7 +92,11 @@ export async function applyScheme(options: SchemeOptions): Promise<IntegerScheme
   for (;;) {
     signal.throwIfAborted();
     const fourBitConstants = (model.opsets.get('') ?? 0) >= FOUR_BIT_OPSET;
-    const decisions = decideNodes({ ...options, graph: model.graph, cpu, shapes, refused, fourBitConstants });
+    const inFourBits = options.weightBits === 4 && fourBitConstants ? nodesInFourBits(model.graph) : NONE;
+    const decisions = decideNodes({
+      ...{ ...options, graph: model.graph, cpu, shapes, refused, fourBitConstants },
+      inFourBits,
+    });
     const plan = new StaticPlanner(model.graph, decisions, implied).plan(joins);
     await ranges.measure(plan);
     const first = await quantizer.quantize(plan, quantizer.methods[0]);
@@ -99,6 +108,7 @@ export async function applyScheme(options: SchemeOptions): Promise<IntegerScheme
         format: options.format,
         selected: options.selected,
         perChannel: options.perChannel,
+        inFourBits,
         blocked,
         avoidSaturation: options.portable || saturates(cpu),
       });

@@ -72,6 +72,7 @@ export async function buildScheme(options: BuildOptions): Promise<Scheme> {
   const integer: SchemeOptions = {
     ...{ ...options, model: cleaned, arithmetic, selected, shapes, calibration },
     perChannel: step.per_channel,
+    weightBits: step.weight_bits,
     portable: step.portable,
     format: activationFormat(step.activations),
     calibrationMemory: options.calibrationMemory ?? new CalibrationMemory(),

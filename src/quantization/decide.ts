@@ -1,6 +1,7 @@
 import type { Graph, Node } from '../onnx/ir/graph.js';
 import { elementCount } from '../onnx/ir/tensor.js';
 import type { BlockOptions } from './block-weights.js';
+import { BEAR_FOUR_BITS, endLayers } from './four-bit-weights.js';
 import type { NodeSelection } from './node-selection.js';
 import type { Decision, IntegerArithmetic } from './plan.js';
 import { isEmbedding, OBSTACLES, type Obstacle } from './quantizable.js';
@@ -18,6 +19,8 @@ export interface DecisionContext {
   readonly arithmetic: IntegerArithmetic;
   /** Whether constants may be of 4-bit types. */
   readonly fourBitConstants: boolean;
+  /** Names of nodes whose weights are to be in 4 bits though the arithmetic is that of 8. */
+  readonly inFourBits: ReadonlySet<string>;
   /** How weights become few bits. */
   readonly weights: BlockOptions;
   readonly selected: NodeSelection;
@@ -31,9 +34,6 @@ export interface DecisionContext {
 /** Below this many numbers a table is not worth a second look-up. */
 const LEAST_TABLE = 4096;
 
-/** Operators whose weights bear 4 bits; a recurrent layer adds its errors up over time. */
-const STORED_IN_BLOCKS = ['Conv', 'Gemm', 'MatMul'];
-
 /** Stored in as few bits as the scheme has when that saves bytes, else left as it is. */
 function floating(node: Node, arithmetic: IntegerArithmetic, context: DecisionContext, reason: string): Decision {
   const operands = node.opType === 'Gather' ? [] : weightOperands(node, context.graph);
@@ -41,17 +41,11 @@ function floating(node: Node, arithmetic: IntegerArithmetic, context: DecisionCo
     return { node, treatment: 'float', reason };
   }
   const inBlocks =
-    arithmetic === 'weights4' &&
+    (arithmetic === 'weights4' || context.inFourBits.has(node.name)) &&
     context.fourBitConstants &&
-    STORED_IN_BLOCKS.includes(node.opType) &&
+    BEAR_FOUR_BITS.includes(node.opType) &&
     operands.every((operand) => storedShape(operand) !== null);
   return { node, treatment: inBlocks ? 'stored4' : 'stored', reason };
-}
-
-/** The first and the last layer keep 8 bits: one sees the input itself, the other is the answer, and both are small. */
-function ends(graph: Graph): Set<Node> {
-  const layers = graph.nodes.filter((node) => node.opType !== 'Gather' && weightOperands(node, graph).length > 0);
-  return new Set([...layers.slice(0, 1), ...layers.slice(-1)]);
 }
 
 function embedding(node: Node, graph: Graph): Decision {
@@ -89,7 +83,7 @@ const settled = (decisions: Map<Node, Decision>, { graph, selected }: DecisionCo
 /** A decision, with its reason, for every node that could hold INT8 weights. */
 export function decideNodes(context: DecisionContext): Map<Node, Decision> {
   const { graph, cpu } = context;
-  const eightBits = context.arithmetic === 'weights4' ? ends(graph) : new Set<Node>();
+  const eightBits = context.arithmetic === 'weights4' ? endLayers(graph) : new Set<Node>();
   const arithmeticOf = (node: Node) => (eightBits.has(node) ? 'weights8' : context.arithmetic);
   const decisions = new Map<Node, Decision>();
   const candidates = new Map<Node, Workload>();

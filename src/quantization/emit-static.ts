@@ -1,11 +1,16 @@
 import { type Attribute, node as makeNode, type Node } from '../onnx/ir/graph.js';
-import { elements, floats, tensor } from '../onnx/ir/tensor.js';
+import { elements, floats, type Tensor, tensor } from '../onnx/ir/tensor.js';
 import { convSumOrder, largestPairSum, matrixSumOrder } from '../onnx/saturation.js';
 import { leastWeightScale, quantizeBias } from './bias.js';
 import { biasCorrection } from './bias-correction.js';
+import { packBits } from './pack-bits.js';
 import { activationInputs } from './plan.js';
 import { integersOf, quantizeDequantize, type Rewriting } from './rewriting.js';
 import { type WeightOperand, weightOperands } from './weight-operands.js';
+import { LARGEST_INT4 } from './weights.js';
+
+/** ONNX's code of int8, for Cast. */
+const INT8 = 3;
 
 /** The name under which `value` is read through QuantizeLinear and DequantizeLinear, made at the first use. */
 function dequantizedInput(rewriting: Rewriting, value: string): string {
@@ -19,23 +24,28 @@ function dequantizedInput(rewriting: Rewriting, value: string): string {
   return name;
 }
 
-/** An int8 or int32 constant with its scales, read through DequantizeLinear; zero points are all 0. */
+/**
+ * An int8 or int32 constant with its scales, read through DequantizeLinear; zero points are all 0. `packed`: stored as int4, and made int8 by
+ * a Cast. ONNX Runtime folds that when it loads the model, before it looks for nodes between Q and DQ, so that the same integer kernel runs.
+ */
 function dequantizedConstant(
   rewriting: Rewriting,
   hint: string,
   integers:
-    | { readonly dtype: 'int8'; readonly data: Int8Array }
-    | { readonly dtype: 'int32'; readonly data: Int32Array },
+    | { readonly dtype: 'int8'; readonly data: Int8Array; readonly packed: boolean }
+    | { readonly dtype: 'int32'; readonly data: Int32Array; readonly packed: false },
   dims: readonly number[],
   scales: Float32Array,
   axis: number,
 ): { name: string; constant: string } {
   const shape = scales.length === 1 ? [] : [scales.length];
-  const constant = rewriting.constant(`${hint}_${integers.dtype}`, {
-    dtype: integers.dtype,
-    dims,
-    bytes: bytesOf(integers.data),
-  });
+  const stored: Tensor = integers.packed
+    ? { dtype: 'int4', dims, bytes: packBits(new Uint8Array(integers.data), 4) }
+    : { dtype: integers.dtype, dims, bytes: bytesOf(integers.data) };
+  const constant = rewriting.constant(`${hint}_${stored.dtype}`, stored);
+  const read = integers.packed ? rewriting.fresh(`${constant}_unpacked`) : constant;
+  if (integers.packed)
+    rewriting.emit(makeNode('Cast', [constant], [read], { name: `${constant}_Cast`, attributes: { to: INT8 } }));
   const scale = rewriting.constant(`${constant}_scale`, floats(scales, shape));
   const zeros =
     integers.dtype === 'int8'
@@ -44,7 +54,7 @@ function dequantizedConstant(
   const zeroPoint = rewriting.constant(`${constant}_zero_point`, zeros);
   const name = rewriting.fresh(`${hint}_dequantized`);
   rewriting.emit(
-    makeNode('DequantizeLinear', [constant, scale, zeroPoint], [name], {
+    makeNode('DequantizeLinear', [read, scale, zeroPoint], [name], {
       name: `${name}_DequantizeLinear`,
       attributes: scales.length === 1 ? {} : { axis },
     }),
@@ -69,11 +79,15 @@ function emitWeights(rewriting: Rewriting, node: Node, inputs: string[], weight:
     leastScale: (channel: number) => leastWeightScale(uncorrected[channel % uncorrected.length] ?? 0, inputScale),
   };
   const values = elements(weight.tensor, 'float32');
-  const { stored: quantized, plain } = integersOf(rewriting, node, values, weight.layout, guard);
+  const packed = rewriting.inFourBits.has(node.name);
+  const { stored: quantized, plain } = integersOf(rewriting, node, values, weight.layout, {
+    ...guard,
+    ...(packed && { largest: LARGEST_INT4 }),
+  });
   const { name, constant } = dequantizedConstant(
     rewriting,
     weight.name,
-    { dtype: 'int8', data: quantized.integers },
+    { dtype: 'int8', data: quantized.integers, packed },
     weight.tensor.dims,
     quantized.scales,
     weight.layout.axis,
@@ -100,7 +114,7 @@ function emitWeights(rewriting: Rewriting, node: Node, inputs: string[], weight:
       : uncorrected;
   if (bias && biasIndex !== undefined) {
     const stored = quantizeBias(bias, inputScale, quantized.scales);
-    const integers = { dtype: 'int32', data: stored.integers } as const;
+    const integers = { dtype: 'int32', data: stored.integers, packed: false } as const;
     const hint = biasName === '' ? `${node.name}_bias` : biasName;
     inputs[biasIndex] = dequantizedConstant(rewriting, hint, integers, [bias.length], stored.scales, 0).name;
   }

@@ -7,13 +7,12 @@ export interface Range {
   readonly max: number;
 }
 
-/** The integers that a number format may use; symmetric int8 leaves out -128 so that the zero point is exactly 0. */
+/** The integers that a number format may use. */
 export interface IntegerRange {
   readonly min: number;
   readonly max: number;
 }
 export const UINT8: IntegerRange = { min: 0, max: 255 };
-export const INT8_SYMMETRIC: IntegerRange = { min: -127, max: 127 };
 
 /** How activations are stored: the type, the integers of it that are used, and whether 0 is always the middle one. */
 export interface ActivationFormat {

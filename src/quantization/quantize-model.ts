@@ -1,8 +1,6 @@
-import { has16Bits } from '../contracts/activations.js';
 import type { SettledStep } from '../contracts/quantize-step.js';
 import type { NodeReport, StageReport } from '../contracts/report.js';
 import type { Model } from '../onnx/ir/graph.js';
-import { raiseOpset } from '../onnx/opset/raise-opset.js';
 import { blockSize } from '../onnx/passes/blocked-layout.js';
 import { cleanUp } from '../onnx/passes/clean-up.js';
 import { withTransposedConstants } from '../onnx/passes/tied-constants.js';
@@ -15,13 +13,14 @@ import type { CalibrationMemory } from './calibration/calibration-memory.js';
 import { portabilityNotes } from './certify.js';
 import { measureSqnr } from './measure-sqnr.js';
 import { withUniqueNames } from './names.js';
+import { withNeededOpset } from './needed-opset.js';
 import { selectNodes } from './node-selection.js';
 import { runsInInteger } from './plan.js';
 import { refuseQuantized } from './recognise.js';
 import { reportNodes, resultOf } from './report-nodes.js';
 import type { QuantizationSamples } from './samples.js';
+import { notesOn } from './scheme-notes.js';
 import { runOnce, shapesOnSample } from './shapes.js';
-import { FOUR_BIT_OPSET } from './store-in-blocks.js';
 import { noteOn } from './transforms/note.js';
 
 /** Samples on which the error of each node is measured: a mean of squares over thousands of elements needs few. */
@@ -89,7 +88,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Quantized
   const block = blockSize(options.cpu.instructionSets);
   const run = runOnce({ threads, scratch }, new Map());
   const { model: clean, passes } = await cleanUp(named, { run, signal, padTo: step.pad_channels ? block : 1 });
-  const raised = withOpset(clean, step);
+  const raised = withNeededOpset(clean, step);
   const graph = step.scheme === 'optimized' ? raised.graph : withTransposedConstants(raised.graph);
   const cleaned = { ...raised, graph: { ...graph, nodes: withUniqueNames(graph.nodes) } };
   const tuned = tuneForCpu(cleaned, block);
@@ -174,25 +173,6 @@ function weightsReport({ weights }: SettledStep, { methods }: Scheme): NonNullab
   return { bits, method, ...(compared.length > 0 && { methods: compared }) };
 }
 
-/**
- * The model with the operator set that integers of 4 and 16 bits need. Local functions cannot be raised: weights of what runs in float are
- * then stored in 8 bits.
- * @throws ServiceError unsupported_opset when activations of 16 bits cannot be had
- */
-function withOpset(clean: Model, { scheme, activations }: SettledStep): Model {
-  const wide = scheme === 'int8_static' && has16Bits(activations.type);
-  if (scheme !== 'int4_weights' && !wide) return clean;
-  if (clean.functions.length === 0) return raiseOpset(clean, FOUR_BIT_OPSET).model;
-  if (!wide) return clean;
-  throw new ServiceError(
-    'unsupported_opset',
-    '16-bit activations need operator set 21, and local functions hold the model at its own.',
-    {
-      hint: 'Inline the local functions, or take activations of 8 bits.',
-    },
-  );
-}
-
 /** @throws ServiceError nothing_to_quantize with the commonest reasons */
 function refuseUnchanged({ plan }: Scheme): void {
   const decisions = [...plan.decisions.values()];
@@ -205,31 +185,6 @@ function refuseUnchanged({ plan }: Scheme): void {
       : `Nothing is left to quantize. ${reasons.join(' ')}`,
     { hint: 'Check "include" and "exclude", or set "only_what_pays" to false.' },
   );
-}
-
-/** What each treatment of a node that stays in float makes of its weights. */
-const storedAs = (bits: number) => ({ stored: 'INT8', stored4: `INT${bits}`, stored16: 'FP16' });
-
-function notesOn({ scheme, only_what_pays, weights }: SettledStep, { plan }: Scheme): string[] {
-  const decisions = [...plan.decisions.values()];
-  const notes: string[] = [];
-  if (scheme === 'fp16_weights') {
-    notes.push('FP16 saves bytes, not time: everything runs in FP32.');
-  } else if (!decisions.some(runsInInteger)) {
-    const integer = scheme.startsWith('int8') ? 'INT8' : 'integer';
-    const why = only_what_pays ? `on this CPU no node would be faster in ${integer}` : `no node can run in ${integer}`;
-    const format = decisions.some(({ treatment }) => treatment === 'stored4') ? 'fewer bits' : 'INT8';
-    notes.push(
-      `${scheme} was asked for: ${why}, so the arithmetic stays FP32 and only the weights are stored in ${format}.`,
-    );
-  }
-  for (const [treatment, format] of Object.entries(storedAs(weights.bits))) {
-    const stored = decisions.filter((decision) => decision.treatment === treatment).length;
-    if (stored === 0) continue;
-    const nodes = stored === 1 ? '1 node runs' : `${stored} nodes run`;
-    notes.push(`${nodes} in float, with weights stored in ${format} that unfold when the model is loaded.`);
-  }
-  return notes;
 }
 
 function sqnrOfNodes(

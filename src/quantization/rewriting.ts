@@ -34,6 +34,8 @@ export interface RewriteOptions extends StoredNumbers {
   readonly perChannel: boolean;
   /** The weights that are in few bits. */
   readonly blocked: BlockedWeights;
+  /** Names of the static nodes whose weights are stored in 4 bits. */
+  readonly inFourBits: ReadonlySet<string>;
   /** Keep neighbouring weights small enough for CPUs whose 16-bit sums saturate. */
   readonly avoidSaturation: boolean;
 }
@@ -78,7 +80,7 @@ export function integersOf(
   node: Node,
   weights: Float32Array,
   layout: WeightLayout,
-  more: Pick<WeightOptions, 'leastScale'> = {},
+  more: Pick<WeightOptions, 'leastScale' | 'largest'> = {},
 ): { readonly stored: QuantizedWeights; readonly plain: PlainWeights } {
   const { perChannel, avoidSaturation } = rewriting;
   const options = { perChannel, avoidSaturation, ...more };

@@ -1,8 +1,13 @@
 import { LARGEST_PAIR, pairSum } from '../onnx/saturation.js';
-import { INT8_SYMMETRIC, type IntegerRange, quantizationParameters } from './parameters.js';
+import { type IntegerRange, quantizationParameters } from './parameters.js';
 import { roundAndClip } from './rounding.js';
 
 import type { WeightLayout } from './weight-layout.js';
+
+/** The largest size of a symmetric INT8 weight: without -128, the zero point is exactly 0. */
+export const LARGEST_INT8 = 127;
+/** The same in 4 bits. */
+export const LARGEST_INT4 = 7;
 
 /** Symmetric int8 weights: real = scales[channel] · integers; one scale when they are per tensor. */
 export interface QuantizedWeights {
@@ -15,6 +20,8 @@ export interface WeightOptions {
   readonly perChannel: boolean;
   /** Keep every pair of neighbouring weights small enough that 16-bit sums cannot saturate. */
   readonly avoidSaturation: boolean;
+  /** The largest size of an integer; LARGEST_INT8 by default. */
+  readonly largest?: number;
   /** A lower bound of each scale, by channel: the bias's overflow guard. */
   readonly leastScale?: (channel: number) => number;
 }
@@ -61,23 +68,24 @@ function scaleOf(weights: Float32Array, layout: WeightLayout, from: number, to: 
 /**
  * Weights in int8, one symmetric scale per output channel or one for all. The division is rounded to float32 before it is rounded to an
  * integer, as ONNX Runtime's tool does. With `avoidSaturation` the scale of a channel whose pairs exceed the safe sum is widened
- * just as far as needed; half of the int8 range is the worst case.
+ * just as far as needed; half of the int8 range is the worst case. With a `largest` they fit fewer bits.
  * @throws RangeError when a weight is not finite.
  */
 export function quantizeWeights(weights: Float32Array, layout: WeightLayout, options: WeightOptions): QuantizedWeights {
   const integers = new Int8Array(weights.length);
+  const { largest = LARGEST_INT8 } = options;
   const groups = options.perChannel ? layout.channels : 1;
   const scales = new Float32Array(groups);
   for (let group = 0; group < groups; group++) {
     const [from, to] = options.perChannel ? [group, group + 1] : [0, layout.channels];
-    let scale = scaleOf(weights, layout, from, to, INT8_SYMMETRIC);
+    let scale = scaleOf(weights, layout, from, to, { min: -largest, max: largest });
     for (let channel = from; channel < to; channel++) scale = Math.max(scale, options.leastScale?.(channel) ?? 0);
     const write = () => {
       let pair = 0;
       for (let channel = from; channel < to; channel++) {
         for (let k = 0; k < layout.k; k++) {
           const at = layout.index(channel, k);
-          integers[at] = roundAndClip(Math.fround((weights[at] as number) / scale), -127, 127);
+          integers[at] = roundAndClip(Math.fround((weights[at] as number) / scale), -largest, largest);
         }
         if (options.avoidSaturation) pair = Math.max(pair, largestPair(integers, layout, channel));
       }

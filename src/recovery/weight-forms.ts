@@ -37,9 +37,12 @@ function holdsZeroPoints(value: string, graph: TrainingGraph): boolean {
   });
 }
 
+const FLOAT32 = 1;
+
 /** Cast of integers to float. */
 const cast: WeightForm = (node, graph) => {
-  if (node.opType !== 'Cast' || holdsZeroPoints(outputOf(node), graph)) return undefined;
+  if (node.opType !== 'Cast' || intAttribute(node, 'to', FLOAT32) !== FLOAT32) return undefined;
+  if (holdsZeroPoints(outputOf(node), graph)) return undefined;
   const weight = plainWeight(node.inputs[0] ?? '', graph);
   return (
     weight && {
@@ -66,11 +69,14 @@ function addsIntegers(reader: Node | undefined, { editor }: TrainingGraph): bool
   return bias?.opType === 'DequantizeLinear' && editor.constant(bias.inputs[0] ?? '')?.dtype === 'int32';
 }
 
-/** (integers − zero point) · scale by DequantizeLinear, one scale for all or one per channel. */
+/** (integers − zero point) · scale by DequantizeLinear, one scale for all or one per channel; integers of 4 bits pass a Cast to int8. */
 const dequantize: WeightForm = (node, graph) => {
   const { editor } = graph;
   if (node.opType !== 'DequantizeLinear' || intAttribute(node, 'block_size', 0) !== 0) return undefined;
-  const [constant = '', scaleName = '', zeroName = ''] = node.inputs;
+  const [integers = '', scaleName = '', zeroName = ''] = node.inputs;
+  const producer = editor.producer(integers);
+  const unpacking = producer?.opType === 'Cast' && editor.soleConsumer(integers) === node ? [producer] : [];
+  const constant = unpacking[0]?.inputs[0] ?? integers;
   const reader = editor.soleConsumer(outputOf(node));
   const weight = plainWeight(constant, graph, reader);
   const scale = editor.constant(scaleName);
@@ -82,7 +88,7 @@ const dequantize: WeightForm = (node, graph) => {
   const rank = weight.dims.length;
   return {
     ...weight,
-    replaces: [node],
+    replaces: [...unpacking, node],
     restore(rounded) {
       const [hint, held] = [`${constant}_scale`, broadcast(scale, rank, axis)];
       const scales = learnable ? graph.scales(hint, held, scaleName) : graph.constant(hint, held);

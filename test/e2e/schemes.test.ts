@@ -29,6 +29,11 @@ const STEPS: readonly (readonly [name: string, step: object, largest: number])[]
     },
     0.4,
   ],
+  [
+    'int8_static, weights of 4 bits',
+    { scheme: 'int8_static', weight_bits: 4, calibration: FEW, only_what_pays: false },
+    0.25,
+  ],
   ['int8_dynamic', { scheme: 'int8_dynamic' }, 0.4],
   [
     'int8_dynamic, refined',

@@ -31,6 +31,12 @@ const cases: readonly {
   readonly tolerance: number;
 }[] = [
   { step: { scheme: 'int8_static' }, trained: ['w1', 'w2', 'w3', 'w4', 'b1', 'b4'], scales: [], tolerance: 0.02 },
+  {
+    step: { scheme: 'int8_static', weight_bits: 4 },
+    trained: ['w1', 'w2', 'w3', 'w4', 'b1', 'b4'],
+    scales: [],
+    tolerance: 0.02,
+  },
   { step: { scheme: 'int8_dynamic' }, trained: ['w2', 'w3', 'b4'], scales: ['w2', 'w3', 'w4'], tolerance: 0.02 },
   { step: { scheme: 'int8_weights' }, trained: ['w2', 'w3', 'b1'], scales: ['w2', 'w3', 'w4'], tolerance: 0.02 },
   { step: { scheme: 'int4_weights' }, trained: ['w2', 'w3', 'b1'], scales: ['w2', 'w3', 'w4'], tolerance: 0.02 },

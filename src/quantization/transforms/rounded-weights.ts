@@ -1,8 +1,8 @@
 import { LARGEST_PAIR } from '../../onnx/saturation.js';
 import { roundHalfToEven } from '../rounding.js';
-import type { PlainWeights, QuantizedWeights } from '../weights.js';
+import { LARGEST_INT8, type PlainWeights, type QuantizedWeights, type WeightOptions } from '../weights.js';
 import type { SecondMoments } from './second-moments.js';
-import { assembled, type Integers, LARGEST, leastScale } from './weight-rows.js';
+import { assembled, type Integers, leastScale } from './weight-rows.js';
 
 /** The diagonal grows by this share of its mean, so that what few samples leave open stays near the weights (as in GPTQ). */
 const DAMPING = 0.01;
@@ -10,11 +10,16 @@ const DAMPING = 0.01;
 const ROUNDS = 4;
 
 /** Bounds of a weight beside its neighbour in a 16-bit sum. */
-function bounds(integers: Int8Array, at: number, k: number, avoidSaturation: boolean): readonly [number, number] {
+function bounds(
+  integers: Int8Array,
+  at: number,
+  k: number,
+  { avoidSaturation, largest = LARGEST_INT8 }: Pick<WeightOptions, 'avoidSaturation' | 'largest'>,
+): readonly [number, number] {
   const partner = at ^ 1;
-  if (!avoidSaturation || partner >= k) return [-LARGEST, LARGEST];
+  if (!avoidSaturation || partner >= k) return [-largest, largest];
   const other = integers[partner] as number;
-  return [Math.max(-LARGEST, Math.max(0, -other) - LARGEST_PAIR), Math.min(LARGEST, LARGEST_PAIR - Math.max(0, other))];
+  return [Math.max(-largest, Math.max(0, -other) - LARGEST_PAIR), Math.min(largest, LARGEST_PAIR - Math.max(0, other))];
 }
 
 /** H·v of a symmetric matrix. */
@@ -45,7 +50,10 @@ function descend(
   weights: Float64Array,
   matrix: Float32Array,
   start: Integers,
-  options: { readonly avoidSaturation: boolean; readonly leastScale: number; readonly fixedScale: boolean },
+  options: Pick<WeightOptions, 'avoidSaturation' | 'largest'> & {
+    readonly leastScale: number;
+    readonly fixedScale: boolean;
+  },
 ): Integers {
   const k = weights.length;
   const integers = start.integers.slice();
@@ -60,7 +68,7 @@ function descend(
     for (let i = 0; i < k; i++) {
       const curvature = matrix[i * k + i] as number;
       if (curvature <= 0) continue;
-      const [low, high] = bounds(integers, i, k, options.avoidSaturation);
+      const [low, high] = bounds(integers, i, k, options);
       const current = integers[i] as number;
       const step = (gradient[i] as number) / (curvature * scale);
       const next = Math.min(high, Math.max(low, current + roundHalfToEven(step)));
@@ -114,7 +122,7 @@ export function roundedForInputs(
         matrices[Math.floor(channel / perGroup)] as Float32Array,
         { scale, integers: start },
         {
-          avoidSaturation: options.avoidSaturation,
+          ...options,
           leastScale: leastScale(plain, rows),
           fixedScale: rows.channels.length > 1,
         },

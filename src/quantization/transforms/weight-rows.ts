@@ -1,8 +1,5 @@
 import type { PlainWeights, QuantizedWeights } from '../weights.js';
 
-/** The largest size of a symmetric INT8 weight. */
-export const LARGEST = 127;
-
 /** The channels that share a scale, as rows of K weights one after the other. */
 export interface WeightRows {
   readonly channels: readonly number[];
