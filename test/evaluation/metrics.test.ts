@@ -72,6 +72,9 @@ describe('metrics', () => {
       assert.throws(() => METRIC_TABLE[metric].score(output, against, OPTIONS), RangeError);
     });
   }
+  it('says of a sample without a label what to do', () => {
+    assert.throws(() => METRIC_TABLE.top1.score(vector(1, 2), label(-1), OPTIONS), /no label \(−1\); state "splits"/);
+  });
   it('the original is perfect against itself', () => {
     const output = steps(3, 1, 0, 2);
     for (const metric of Object.values(METRIC_TABLE)) {

@@ -28,6 +28,11 @@ const topK = (name: 'top1' | 'top5', k: number): LabelMetric => ({
       throw new RangeError(`${name} takes one whole number per sample as label`);
     }
     if (output.values.length < 2) throw new RangeError(`${name} takes an output with at least two class scores`);
+    if (index === -1) {
+      throw new RangeError(
+        'a sample that it should score has no label (−1); state "splits" in the manifest, so that selection and evaluation samples have one',
+      );
+    }
     if (index < 0 || index >= output.values.length) {
       throw new RangeError(`the label ${index} lies outside the ${output.values.length} classes of the output`);
     }
