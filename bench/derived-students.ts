@@ -71,6 +71,8 @@ async function resultOf(job: string, name: string): Promise<string> {
 interface Case {
   teacher(): Promise<string>;
   data(): Promise<CaseData>;
+  /** Share of the teacher's width that the student has. */
+  readonly width: number;
   readonly samples: number;
   readonly training: object;
   readonly quantize: object;
@@ -88,8 +90,9 @@ const CASES: Readonly<Record<string, Case>> = {
       return resultOf(await run('words: optimized teacher', { model, dataset, steps }), 'optimized');
     },
     data: () => words(WORDS),
+    width: 0.65,
     samples: 512,
-    training: { epochs: 6, batch_size: 32, optimizer: adamw(0.0005) },
+    training: { epochs: 30, batch_size: 32, optimizer: adamw(0.003), augment: { crop: 4, noise: 0.05 } },
     quantize: { type: 'quantize', scheme: 'int8_weights', only_what_pays: false },
   },
   cnn: {
@@ -103,6 +106,7 @@ const CASES: Readonly<Record<string, Case>> = {
       return resultOf(await run('cnn: teacher from labels', { model, dataset, steps }), 'cnn');
     },
     data: () => fashionUnlabelled(UNLABELLED),
+    width: 0.5,
     samples: 1024,
     training: { epochs: 2, batch_size: 128, optimizer: adamw(0.0003) },
     quantize: { type: 'quantize', scheme: 'int8_static' },
@@ -110,17 +114,18 @@ const CASES: Readonly<Record<string, Case>> = {
   resnet: {
     teacher: async () => (await client.uploadModel(join(MODELS, 'resnet.onnx'), 'resnet')).id,
     data: () => fashionUnlabelled(UNLABELLED),
+    width: 0.5,
     samples: 1024,
     training: { epochs: 2, batch_size: 128, optimizer: adamw(0.001) },
     quantize: { type: 'quantize', scheme: 'int8_static' },
   },
 };
 
-async function measure(name: string, { teacher, data, samples, training, quantize }: Case): Promise<void> {
+async function measure(name: string, { teacher, data, width, samples, training, quantize }: Case): Promise<void> {
   const model = await teacher();
   const dataset = await upload(name, await data());
   for (const seed of list('SEEDS', '0,1,2').map(Number)) {
-    const student = { from: 'teacher', width: 0.5, samples };
+    const student = { from: 'teacher', width, samples };
     const distill = { type: 'distill', student, training };
     const jobs: Readonly<Record<string, object[]>> = {
       solved: [{ ...distill, training: { epochs: 0 } }],
@@ -130,7 +135,7 @@ async function measure(name: string, { teacher, data, samples, training, quantiz
     for (const [job, steps] of Object.entries(jobs)) {
       if (!list('JOBS', 'solved,trained,quantized').includes(job)) continue;
       const evaluate = { metric: 'top1', samples: 10_000 };
-      await run(`${name}, half the width, ${job}, seed ${seed}`, { model, dataset, seed, steps, evaluate });
+      await run(`${name}, ${width} of the width, ${job}, seed ${seed}`, { model, dataset, seed, steps, evaluate });
     }
   }
 }

@@ -104,8 +104,12 @@ const CASES: Readonly<Record<string, (seed: number) => Promise<void>>> = {
       'digits',
       seed,
       await digits(seed, 100),
-      [64],
-      { template: 'mlp', widths: [256], training: { epochs: 60 } },
+      [1, 8, 8],
+      {
+        template: 'cnn',
+        widths: [16, 32],
+        training: { epochs: 60, optimizer: { kind: 'adamw', learning_rate: 0.003 }, augment: { crop: 1 } },
+      },
       {
         template: 'mlp',
         widths: [128],
@@ -122,7 +126,7 @@ const CASES: Readonly<Record<string, (seed: number) => Promise<void>>> = {
         template: 'mlp',
         widths: [512, 256],
         training: {
-          epochs: 16,
+          epochs: 24,
           batch_size: 128,
           ema: 0.995,
           optimizer: { kind: 'adamw', weight_decay: 0.1 },

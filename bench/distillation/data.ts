@@ -77,7 +77,7 @@ export async function dataset(
 
 /** 1,257 digits of 8x8 to train on, 180 to choose on, 360 to evaluate, shuffled by the seed, since neighbours are by one hand. */
 export async function digits(seed: number, labelled: number) {
-  const source = await pictures(dataFile('digits'));
+  const source = { ...(await pictures(dataFile('digits'))), shape: [1, 8, 8] };
   const order = shuffled(samplesOf(source), seededRandom(seed));
   const splits = {
     training: order.slice(0, 1257),
