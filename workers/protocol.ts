@@ -43,6 +43,8 @@ export const EngineTask = z.object({
   plan: SearchPlan.nullable(),
   /** Reports of the steps before this one. */
   stages: z.array(StageReport),
+  /** The models that those steps left; the last of them is the input. */
+  before: z.array(ModelFiles),
   threads: z.int().min(1),
   /** What the engine may use. */
   memory_bytes: z.number(),

@@ -58,7 +58,7 @@ export async function openCase(
     spec,
     seconds_left: spec.timeout_seconds,
     memory_bytes: totalmem(),
-    ...{ step: 0, last: false, original, input: original, student: null, plan, stages: [], threads: 1 },
+    ...{ step: 0, last: false, original, input: original, student: null, plan, stages: [], before: [], threads: 1 },
     log_level: 'info',
     inspection: await inspectModel(original, [], FOREVER),
     dataset: {

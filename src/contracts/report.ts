@@ -36,6 +36,15 @@ export const Measured = z.object({
 });
 export type Measured = z.infer<typeof Measured>;
 
+/** What a step before the last one left, beside the original. */
+export const StageMeasured = z.object({
+  metric: MetricValue,
+  metric_drop: Estimate,
+  latency_ms: Latency,
+  speedup: Estimate,
+});
+export type StageMeasured = z.infer<typeof StageMeasured>;
+
 /** A node of the result, by the name it had in the model before the step. */
 export const NodeReport = z.object({
   name: z.string(),
@@ -181,6 +190,10 @@ export const StageReport = z.object({
     .meta({ description: 'The most memory that the engine process held until the step was done.' }),
   bytes: z.int(),
   sha256: Sha256,
+  measured: StageMeasured.optional().meta({
+    description:
+      "Of every step but the last, whose model is the report's result: its model on the same evaluation samples and timed in the same rounds, against the original.",
+  }),
   passes: z.array(z.object({ name: z.string(), changes: z.int() })).optional(),
   calibration: z
     .object({

@@ -1,11 +1,12 @@
 import type { JobSpec, Requirements } from '../contracts/job-spec.js';
-import type { Measured, Report } from '../contracts/report.js';
+import type { Measured, Report, StageMeasured } from '../contracts/report.js';
 import type { Samples } from '../datasets/samples.js';
 import { environmentOf } from './environment.js';
 import { type EvaluatedModel, totalBytes } from './evaluated-model.js';
 import { latencyOf, medianOf, speedupOf } from './latency/speedup.js';
 import { measureLatency } from './measure-latency.js';
 import { type MeasuredMetric, measureMetric } from './measure-metric.js';
+import { RememberedAnswers } from './remembered-answers.js';
 import { decideRequirements, overallVerdict } from './requirements.js';
 import type { Estimate } from './statistics/confidence.js';
 
@@ -14,6 +15,8 @@ export interface EvaluationOptions {
   /** The original after the lossless clean-up, to tell what it gave from what the number format gave. */
   readonly cleaned: EvaluatedModel | null;
   readonly result: EvaluatedModel;
+  /** What the steps before the last one left, in their order. */
+  readonly between: readonly EvaluatedModel[];
   readonly samples: Samples;
   /** The samples to evaluate on, held out from everything before. */
   readonly indices: readonly number[];
@@ -44,7 +47,10 @@ export type Evaluation = Pick<
   | 'metric_drop'
   | 'notes'
   | 'environment'
->;
+> & {
+  /** One for each model of `between`. */
+  readonly between: readonly StageMeasured[];
+};
 
 const estimate = ({ value, ci95 }: Estimate): Estimate => ({ value, ci95 });
 
@@ -71,23 +77,37 @@ function notesOf(options: EvaluationOptions, { metric, notes }: MeasuredMetric, 
  *   memory_limit_exceeded.
  */
 export async function evaluateModels(options: EvaluationOptions): Promise<Evaluation> {
-  const { original, cleaned, result, samples, indices, synthetic, evaluate, seed, signal } = options;
+  const { original, cleaned, result, between, samples, indices, synthetic, evaluate, seed, signal } = options;
+  const scoring = { original, samples, indices, synthetic, evaluate, signal, threads: options.threads };
+  const share = 1 / (1 + between.length);
   const measured = await measureMetric({
-    ...{ original, result, samples, indices, synthetic, evaluate, signal, threads: options.threads },
-    progress: (fraction) => options.progress('scoring', fraction),
+    ...{ ...scoring, result },
+    progress: (fraction) => options.progress('scoring', fraction * share),
   });
-  const { rounds, runs, batch } = await measureLatency({
-    models: { original, result, ...(cleaned && { cleaned }) },
+  const remembered = new RememberedAnswers();
+  const steps: MeasuredMetric[] = [];
+  for (const model of between) {
+    const done = (1 + steps.length) * share;
+    const progress = (fraction: number) => options.progress('scoring', done + fraction * share);
+    steps.push(await measureMetric({ ...scoring, result: model, remembered, progress }));
+  }
+  const { rounds, runs, batch } = await measureLatency<string>({
+    models: { original, result, ...(cleaned && { cleaned }), ...Object.fromEntries(between.entries()) },
     ...{ samples, indices, signal, seed, latency: evaluate.latency },
     exclusive: options.exclusive,
     now: options.now ?? (() => Number(process.hrtime.bigint()) / 1e6),
     progress: (fraction) => options.progress('timing', fraction),
   });
 
+  const metricOf = (value: Estimate) => ({
+    name: measured.metric.name,
+    samples: indices.length,
+    ...estimate(value),
+  });
   const side = (name: 'original' | 'result'): Measured => ({
     bytes: totalBytes(options[name]),
     sha256: options[name].sha256,
-    metric: { name: measured.metric.name, samples: indices.length, ...estimate(measured[name]) },
+    metric: metricOf(measured[name]),
     latency_ms: latencyOf(rounds, name),
   });
   const sizeRatio = totalBytes(result) / totalBytes(original);
@@ -113,6 +133,12 @@ export async function evaluateModels(options: EvaluationOptions): Promise<Evalua
       quantization: speedupOf(rounds, 'cleaned', 'result', seed),
     },
     metric_drop: estimate(measured.drop),
+    between: steps.map((step, i) => ({
+      metric: metricOf(step.result),
+      metric_drop: estimate(step.drop),
+      latency_ms: latencyOf(rounds, `${i}`),
+      speedup: speedupOf(rounds, 'original', `${i}`, seed),
+    })),
     notes: notesOf(options, measured, runs, batch),
     environment: environmentOf(evaluate.latency.threads),
   };

@@ -48,6 +48,14 @@ function speed({ speedup, speedup_parts }: Report): string[] {
   );
 }
 
+const measuredLines = ({ measured }: StageReport): string[] =>
+  measured
+    ? [
+        `${code(measured.metric.name)} ${estimate(measured.metric)}, drop ${estimate(measured.metric_drop)}; ${milliseconds(measured.latency_ms.p20)} (p20), ${estimate(measured.speedup)} times as fast as the original.`,
+        '',
+      ]
+    : [];
+
 const stageLines = (stage: StageReport): string[] => [
   `### ${escapeText(stage.type)}${stage.scheme === undefined ? '' : ` ${code(stage.scheme)}`}`,
   '',
@@ -59,6 +67,7 @@ const stageLines = (stage: StageReport): string[] => [
       ? ''
       : ` Calibrated by ${code(stage.calibration.method)} on ${plural(stage.calibration.samples, 'sample')}, ${plural(stage.calibration.tensors, 'tensor')}${stage.calibration.reused ? ', reused' : ''}.`),
   '',
+  ...measuredLines(stage),
   ...distillationLines(stage.distillation),
   ...recoveryLines(stage.recovery),
   ...table(

@@ -86,6 +86,9 @@ describe('distillation of digits over HTTP', () => {
     assert.equal(distillation?.metric, 'top1');
     assert.equal(distillation?.history.length, 40);
     assert.equal(distillation?.kept, (distillation?.gain.value ?? -1) >= 0 ? 'distilled' : 'baseline');
+    assert.equal(stage?.measured?.metric.samples, report.result.metric.samples);
+    assert.ok((stage?.measured?.metric.value ?? 0) > 0.9, `accuracy ${stage?.measured?.metric.value}`);
+    assert.equal(quantized?.measured, undefined);
     assert.equal(quantized?.scheme, 'int8_dynamic');
     assert.ok((quantized?.bytes ?? 0) < (stage?.bytes ?? 0));
     assert.ok(report.size_ratio < 0.35, `size ratio ${report.size_ratio}`);

@@ -57,6 +57,7 @@ function options(
 ): EvaluationOptions {
   return {
     cleaned: null,
+    between: [],
     samples: arraySamples(rows(40), { labels: labels(40) }),
     indices: all(40),
     synthetic: false,
@@ -76,6 +77,25 @@ const GOOD = [1, 1, 1, 1];
 const LOSES_ONE = [1, 1, 1, 0.4];
 
 describe('evaluateModels', () => {
+  it('measures what the steps before the last one left, in their order', async () => {
+    const original = await scaled('original', GOOD, 1000);
+    const losesOne = await scaled('loses-one', LOSES_ONE);
+    const { between, result } = await evaluateModels(
+      options({ original, between: [original, losesOne], result: original }),
+    );
+    assert.deepEqual(
+      between.map(({ metric, metric_drop }) => [metric.name, metric.samples, metric.value, metric_drop.value]),
+      [
+        ['top1', 40, 1, 0],
+        ['top1', 40, 0.75, 0.25],
+      ],
+    );
+    for (const { latency_ms, speedup } of between) {
+      assert.ok(latency_ms.p20 > 0 && latency_ms.p20 <= latency_ms.p99);
+      assert.ok(speedup.ci95[0] <= speedup.value && speedup.value <= speedup.ci95[1]);
+    }
+    assert.equal(result.metric.value, 1);
+  });
   it('measures what a report claims', async () => {
     const original = await scaled('original', GOOD, 1000);
     const result = await scaled('loses-one', LOSES_ONE);

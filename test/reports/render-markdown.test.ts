@@ -188,6 +188,13 @@ describe('renderMarkdown', () => {
     assert.match(unchanged, /none of them had a lower held-out loss than plain post-training quantization\./);
   });
 
+  it('tells what a step before the last one left', () => {
+    const { stages, original, metric_drop, speedup } = sampleReport();
+    const measured = { metric: original.metric, metric_drop, latency_ms: original.latency_ms, speedup };
+    const first = stages.map((stage) => ({ ...stage, measured }));
+    assert.match(renderMarkdown(sampleReport({ stages: first })), /drop .*\(p20\), .* times as fast as the original/);
+    assert.doesNotMatch(renderMarkdown(sampleReport()), /times as fast as the original\./);
+  });
   it('tells of every step, node, candidate, note and of the machine', () => {
     const markdown = renderMarkdown(sampleReport());
     for (const text of [

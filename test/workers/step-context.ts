@@ -25,7 +25,7 @@ export async function stepContext(
       ...{ job: newId('job'), attempt: 1, request_id: 'req', step: 0, last: true, original, input: original },
       ...{ spec: JobSpec.parse({ model: newId('mdl'), ...spec }) },
       ...{ inspection: await inspectModel(original, [], signal), student: null, dataset: null, plan: null },
-      ...{ stages: [], threads: 1, memory_bytes: 1e9, seconds_left: 3600, log_level: 'info' },
+      ...{ stages: [], before: [], threads: 1, memory_bytes: 1e9, seconds_left: 3600, log_level: 'info' },
       ...task,
     },
     ...{ scratch, signal, log: { info: () => {}, warn: () => {}, diagnose: () => {} } },

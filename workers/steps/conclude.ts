@@ -54,10 +54,11 @@ async function evaluate(context: StepContext, data: TaskSamples, made: Made, fro
   const { samples, splits, synthetic } = data;
   const phases = { scoring: from, timing: (1 + from) / 2 };
   progress('scoring', from);
-  const evaluation = await evaluateModels({
+  const { between, ...evaluation } = await evaluateModels({
     original: task.original,
     cleaned: made.cleaned,
     result: made.model,
+    between: task.before,
     samples,
     indices: splits.evaluation,
     synthetic,
@@ -69,7 +70,8 @@ async function evaluate(context: StepContext, data: TaskSamples, made: Made, fro
     signal,
     progress: (phase, fraction) => progress(phase, phases[phase] + (fraction * (1 - from)) / 2),
   });
-  const stages = [...task.stages, made.stage];
+  const before = task.stages.map((stage, i) => (between[i] ? { ...stage, measured: between[i] } : stage));
+  const stages = [...before, made.stage];
   return {
     object: 'report',
     job: task.job as Report['job'],

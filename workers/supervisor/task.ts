@@ -26,10 +26,10 @@ async function uploaded(blobs: BlobStore, row: ModelRow): Promise<ModelFiles> {
   };
 }
 
-/** The model that the step before gave. */
+/** The model that a step gave. */
 async function staged(blobs: BlobStore, artifacts: readonly ArtifactRow[]): Promise<ModelFiles> {
   const model = artifacts.find(({ role }) => role === 'stage');
-  if (!model) throw new Error('The step before left no model.');
+  if (!model) throw new Error('A step left no model.');
   const external = artifacts.flatMap(({ location, bytes, sha256 }) =>
     location === null ? [] : [{ location, bytes, sha256 }],
   );
@@ -46,13 +46,11 @@ async function staged(blobs: BlobStore, artifacts: readonly ArtifactRow[]): Prom
   };
 }
 
-async function inputOf(blobs: BlobStore, queries: Queries, job: JobRow, original: ModelFiles): Promise<ModelFiles> {
-  if (job.step === 0) return original;
+/** The models that the steps before this one gave, in their order. */
+async function modelsBefore(blobs: BlobStore, queries: Queries, job: JobRow): Promise<readonly ModelFiles[]> {
   const artifacts = await artifactsOfJob(queries, job.tenant, job.id);
-  return staged(
-    blobs,
-    artifacts.filter(({ step }) => step === job.step - 1),
-  );
+  const ofStep = (number: number) => artifacts.filter(({ step }) => step === number);
+  return Promise.all(Array.from({ length: job.step }, (_, number) => staged(blobs, ofStep(number))));
 }
 
 async function studentOf(blobs: BlobStore, queries: Queries, job: JobRow): Promise<ModelFiles | null> {
@@ -84,6 +82,7 @@ export async function describeTask(supervision: Supervision, job: JobRow): Promi
   const { queries } = jobs.database;
   const model = await getModel(queries, job.tenant, job.spec.model);
   const original = await uploaded(blobs, model);
+  const before = await modelsBefore(blobs, queries, job);
   return EngineTask.parse({
     job: job.id,
     attempt: job.attempt,
@@ -92,12 +91,13 @@ export async function describeTask(supervision: Supervision, job: JobRow): Promi
     step: job.spec.steps.length === 0 ? -1 : job.step,
     last: job.step === job.steps.length - 1,
     original,
-    input: await inputOf(blobs, queries, job, original),
+    input: before.at(-1) ?? original,
     inspection: model.inspection,
     student: await studentOf(blobs, queries, job),
     dataset: await datasetOf(blobs, queries, job),
     plan: await planOf(blobs, queries, job),
     stages: [...job.stages],
+    before: [...before],
     threads: engineThreads,
     memory_bytes: engineMemoryMb * 1024 * 1024,
     seconds_left: job.spec.timeout_seconds - job.engine_seconds,
