@@ -3,6 +3,7 @@ import { type Graph, type Model, type Node, subgraphs } from '../ir/graph.js';
 import type { Tensor } from '../ir/tensor.js';
 import { makesTensors } from '../ir/tensor-operators.js';
 import type { RunModel } from '../shapes/record-shapes.js';
+import { constantGroups } from './constant-groups.js';
 
 /** Never folded: random draws, and the unfolding of quantized weights, whose small form is the point. */
 const NOT_FOLDED = new Set([
@@ -37,31 +38,25 @@ function constantNodesOf(graph: Graph): Node[] {
   });
 }
 
-/** How many nodes, with their subgraphs, read each value; being an output counts as one. */
-function readerCounts(graph: Graph): ReadonlyMap<string, number> {
-  const counts = new Map(graph.outputs.map(({ name }) => [name, 1]));
-  for (const node of graph.nodes) {
-    for (const value of new Set([...node.inputs, ...capturedValues(node)])) {
-      counts.set(value, (counts.get(value) ?? 0) + 1);
-    }
-  }
-  return counts;
-}
+const isSmall = ({ bytes }: Tensor) => bytes.byteLength <= SMALL_BYTES;
 
-/** By value, bytes of the constants that are gone when it is folded: those that are read on no way but the one to it. */
-function freedBytes(graph: Graph, nodes: readonly Node[]): (value: string) => number {
-  const readers = readerCounts(graph);
-  const made = new Map<string, number>();
-  const freed = (value: string) => made.get(value) ?? graph.initializers.get(value)?.bytes.byteLength ?? 0;
-  for (const node of nodes) {
-    const sum = [...new Set(node.inputs)].reduce(
-      (total, value) => total + (readers.get(value) === 1 ? freed(value) : 0),
-      0,
-    );
-    const outputs = node.outputs.filter((output) => output !== '');
-    for (const output of outputs) made.set(output, sum / outputs.length);
-  }
-  return freed;
+/** Large values that are, with all that is made of the same constants, no larger than those of them that nothing else reads. */
+function inPlaceOfOthers(
+  graph: Graph,
+  nodes: readonly Node[],
+  read: ReadonlySet<string>,
+  computed: ReadonlyMap<string, Tensor>,
+): ReadonlySet<string> {
+  const bytesOf = (tensor: Tensor | undefined) => tensor?.bytes.byteLength ?? 0;
+  const isLarge = (name: string) => bytesOf(graph.initializers.get(name)) > SMALL_BYTES;
+  const groups = constantGroups(graph, nodes, isLarge).map(({ sources, made }) => {
+    const freed = [...sources].filter((name) => !read.has(name)).map((name) => bytesOf(graph.initializers.get(name)));
+    const wanted = [...made].filter((name) => bytesOf(computed.get(name)) > SMALL_BYTES);
+    const needed = wanted.map((name) => bytesOf(computed.get(name)));
+    const sum = (bytes: readonly number[]) => bytes.reduce((total, each) => total + each, 0);
+    return sum(needed) <= sum(freed) ? wanted : [];
+  });
+  return new Set(groups.flat());
 }
 
 /** Bytes that storing these values adds, less those of the constants that nothing reads any more. */
@@ -85,11 +80,8 @@ function affordable(
   computed: ReadonlyMap<string, Tensor>,
   allowance: number,
 ): ReadonlyMap<string, Tensor> {
-  const freed = freedBytes(graph, nodes);
-  const isSmall = ({ bytes }: Tensor) => bytes.byteLength <= SMALL_BYTES;
-  const fitting = new Map(
-    [...computed].filter(([name, each]) => isSmall(each) || each.bytes.byteLength <= freed(name)),
-  );
+  const inPlace = inPlaceOfOthers(graph, nodes, read, computed);
+  const fitting = new Map([...computed].filter(([name, each]) => isSmall(each) || inPlace.has(name)));
   if (growth(graph, nodes, read, fitting) <= allowance) return fitting;
   let left = allowance;
   return new Map(

@@ -53,6 +53,55 @@ describe('fold_constants', () => {
     assert.deepEqual(operators, ['MatMul', 'Add']);
   });
 
+  const gates = (cut: readonly ReturnType<typeof node>[]) => ({
+    inputs: { x: [2, 384] },
+    outputs: ['y'],
+    constants: {
+      w: draw([384, 128]),
+      ...Object.fromEntries([0, 128, 256, 384].map((row) => [`row${row}`, int64s([row])])),
+    },
+    nodes: [
+      ...[0, 128, 256].map((row, i) => node('Slice', ['w', `row${row}`, `row${row + 128}`, 'row0'], [`gate${i}`])),
+      node('Concat', ['gate1', 'gate0', 'gate2'], ['gates'], { attributes: { axis: 0 } }),
+      ...cut,
+    ],
+  });
+
+  test('a weight whose parts are put together in another order takes the place of all', async () => {
+    const { operators, added } = await folded(smallModel(gates([node('MatMul', ['x', 'gates'], ['y'])])));
+    assert.deepEqual(operators, ['MatMul']);
+    assert.ok(added <= 0);
+  });
+
+  test('a weight that is used in both orders is not stored again', async () => {
+    const both = [
+      node('MatMul', ['x', 'gates'], ['p']),
+      node('MatMul', ['x', 'w'], ['q']),
+      node('Add', ['p', 'q'], ['y']),
+    ];
+    const { operators, added } = await folded(smallModel(gates(both)));
+    assert.ok(operators.includes('Concat'));
+    assert.ok(added < 1024);
+  });
+
+  test('parts of one weight take its place when nothing else reads it', async () => {
+    const { operators, added } = await folded(
+      smallModel({
+        inputs: { x: [2, 256] },
+        outputs: ['y'],
+        constants: { w: draw([256, 256]) },
+        nodes: [
+          node('Split', ['w'], ['a', 'b'], { attributes: { axis: 1 } }),
+          node('MatMul', ['x', 'a'], ['p']),
+          node('MatMul', ['x', 'b'], ['q']),
+          node('Add', ['p', 'q'], ['y']),
+        ],
+      }),
+    );
+    assert.deepEqual(operators, ['MatMul', 'MatMul', 'Add']);
+    assert.ok(added <= 256, `${added}`);
+  });
+
   test('a weight that stays in use is not stored again', async () => {
     const { operators, added } = await folded(
       smallModel({
