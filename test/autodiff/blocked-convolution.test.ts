@@ -16,15 +16,30 @@ const cases: readonly [string, readonly number[], readonly number[], Attributes,
   ['dense, stride 2', [2, 16, 7, 7], [32, 16, 3, 3], { strides: [2, 2], pads: [0, 1, 1, 1] }, 1],
   ['SAME_UPPER', [2, 16, 6, 6], [16, 16, 4, 4], { auto_pad: 'SAME_UPPER' }, 2],
   ['depthwise', [2, 16, 6, 6], [16, 1, 3, 3], { group: 16, pads: [1, 1, 1, 1] }, 2],
-  ['depthwise, stride 2', [2, 16, 7, 6], [16, 1, 3, 3], { group: 16, strides: [2, 2], pads: [1, 1, 1, 1] }, 1],
+  ['depthwise, stride 2', [2, 16, 7, 6], [16, 1, 3, 3], { group: 16, strides: [2, 2], pads: [1, 1, 1, 1] }, 2],
+  ['depthwise, strides 2 and 1', [2, 16, 6, 5], [16, 1, 3, 3], { group: 16, strides: [2, 1], pads: [1, 1, 1, 1] }, 2],
+  ['depthwise, stride 3', [1, 16, 9, 10], [16, 1, 4, 5], { group: 16, strides: [3, 3], pads: [0, 1, 2, 1] }, 2],
+  ['depthwise, a stride beyond the kernel stays', [1, 16, 8, 8], [16, 1, 2, 2], { group: 16, strides: [3, 3] }, 1],
   ['depthwise, dilation 2', [2, 16, 9, 9], [16, 1, 3, 3], { group: 16, dilations: [2, 2], pads: [2, 2, 2, 2] }, 1],
   ['few input channels stay', [2, 3, 6, 6], [16, 3, 3, 3], {}, 0],
   ['1x1 stays', [2, 16, 4, 4], [16, 16, 1, 1], {}, 0],
   ['groups stay', [2, 32, 5, 5], [32, 16, 3, 3], { group: 2 }, 0],
 ];
 
+const strided = { group: 16, strides: [2, 2], pads: [1, 1, 1, 1] };
+/** The same for ConvTranspose, whose gradient by x is a convolution. */
+const transposed: typeof cases = [
+  ['transposed depthwise, stride 2', [2, 16, 4, 5], [16, 1, 3, 3], { ...strided, output_padding: [1, 0] }, 2],
+  ['transposed depthwise', [2, 16, 4, 5], [16, 1, 3, 3], { group: 16, pads: [1, 0, 1, 2] }, 2],
+  ['transposed dense, which stays', [2, 16, 4, 4], [16, 16, 3, 3], { strides: [2, 2] }, 1],
+];
+const all = [
+  ...cases.map((each) => ['Conv', ...each] as const),
+  ...transposed.map((each) => ['ConvTranspose', ...each] as const),
+];
+
 describe('convolutions in the blocked layout', { skip: BLOCK === 1 && 'this CPU has no blocked layout' }, () => {
-  for (const [name, x, w, attributes, moved] of cases) {
+  for (const [opType, name, x, w, attributes, moved] of all) {
     test(`${name}: the gradients of the plain kernels`, async () => {
       const random = seededRandom(3);
       const draw = (dims: readonly number[]) =>
@@ -33,7 +48,7 @@ describe('convolutions in the blocked layout', { skip: BLOCK === 1 && 'this CPU 
           dims,
         );
       // The forward convolution must be the blocked one for the gradient by x of the second to see it.
-      const convolution = node('Conv', ['x', 'w', 'b'], ['c'], { attributes });
+      const convolution = node(opType, ['x', 'w', 'b'], ['c'], { attributes });
       const expression = { nodes: [convolution, node('Mul', ['c', 'c'], ['y'])] };
       const variables = new Map([
         ['x', draw(x)],

@@ -45,7 +45,7 @@ function flippedConvolution(emit: Emitter, c: Convolution): string {
 }
 
 function transposedConvolution(emit: Emitter, c: Convolution): string {
-  return emit.op('ConvTranspose', [c.g, c.weights], {
+  const gradient = emit.op('ConvTranspose', [c.g, c.weights], {
     kernel_shape: [...c.kernel],
     strides: [...c.strides],
     dilations: [...c.dilations],
@@ -53,6 +53,7 @@ function transposedConvolution(emit: Emitter, c: Convolution): string {
     group: c.group,
     output_padding: outputPadding(c, c.xDims.slice(2)),
   });
+  return emit.state(gradient, c.xDims);
 }
 
 /** The padded input as each kernel offset sees it: one strided slice per offset, in the shape of the output. */
@@ -106,36 +107,47 @@ function denseWeightGradient(emit: Emitter, c: Convolution): string {
 const joined = (emit: Emitter, parts: readonly string[], axis: number) =>
   parts.length === 1 ? (parts[0] ?? '') : emit.op('Concat', parts, { axis });
 
+/** Rows `first` to `last` of an […, H, W] value, every `step`th; the value itself where these are all. */
+function rowsOf(emit: Emitter, value: string, height: number, first: number, last: number, step: number): string {
+  if (first === 0 && last === height - 1 && step === 1) return value;
+  return emit.op('Slice', [value, ...[[first], [last + 1], [2], [step]].map((values) => emit.shape(values))]);
+}
+
 /**
- * One filter per channel, over pictures: for each row of the kernel one product per channel, G [N·oH, oW] by the rows of the padded input that it
- * meets, R [N·oH, W], gives all pairs of columns (o, w); the kernel's column j is the sum over the pairs w = o · stride + j · dilation, which
- * a product with a constant of zeros and ones adds up.
+ * One filter per channel, over pictures: for each row of the kernel one product per channel, the rows of G that meet a row of the input,
+ * [N·rows, oW], by these rows X [N·rows, W], gives all pairs of columns (o, w); the kernel's column j is the sum over the pairs
+ * w = o · stride + j · dilation − pad, which a product with a constant of zeros and ones adds up. Nothing is padded.
  */
 function depthwiseWeightGradient(emit: Emitter, c: Convolution): string {
   const [n = 1, channels = 1, height = 1, width = 1] = c.gDims;
   const [kernelRows = 1, kernelColumns] = c.kernel;
   if (kernelColumns === undefined || c.kernel.length !== 2) return elementwiseWeightGradient(emit, c);
-  const at = (values: readonly number[], axis: number) => values[axis] ?? 1;
+  const [, , inputHeight = 1, inputWidth = 1] = c.xDims;
+  const [rowStride = 1, columnStride = 1] = c.strides;
+  const [rowDilation = 1, columnDilation = 1] = c.dilations;
+  const [above = 0, left = 0] = c.before;
   const swapped = [1, 0, 2, 3];
-  const pads = [0, 0, ...c.before, 0, 0, ...c.after];
-  const transposed = emit.transpose(c.x, swapped);
-  const padded = pads.some((pad) => pad !== 0) ? emit.op('Pad', [transposed, emit.shape(pads)]) : transposed;
-  const paddedWidth = at(c.xDims, 3) + (c.before[1] ?? 0) + (c.after[1] ?? 0);
-  const g = emit.reshape(emit.transpose(c.g, swapped), [channels, n * height, width]);
-  const pairs = new Float32Array(width * paddedWidth * kernelColumns);
+  const x = emit.transpose(c.x, swapped);
+  const g = emit.transpose(c.g, swapped);
+  const pairs = new Float32Array(width * inputWidth * kernelColumns);
   for (let o = 0; o < width; o++)
     for (let j = 0; j < kernelColumns; j++) {
-      const w = o * at(c.strides, 1) + j * at(c.dilations, 1);
-      pairs[(o * paddedWidth + w) * kernelColumns + j] = 1;
+      const w = o * columnStride + j * columnDilation - left;
+      if (w >= 0 && w < inputWidth) pairs[(o * inputWidth + w) * kernelColumns + j] = 1;
     }
-  const chosen = emit.constant(floats(pairs, [width * paddedWidth, kernelColumns]));
+  const chosen = emit.constant(floats(pairs, [width * inputWidth, kernelColumns]));
   const sums = Array.from({ length: kernelRows }, (_, row) => {
-    const start = row * at(c.dilations, 0);
-    const end = start + (height - 1) * at(c.strides, 0) + 1;
-    const bounds = [[start], [end], [2], [at(c.strides, 0)]].map((values) => emit.shape(values));
-    const met = emit.reshape(emit.op('Slice', [padded, ...bounds]), [channels, n * height, paddedWidth]);
-    const products = emit.reshape(emit.matmul(g, met, { transA: true }), [channels, width * paddedWidth]);
-    return emit.matmul(products, chosen);
+    const offset = row * rowDilation - above;
+    const first = Math.max(0, Math.ceil(-offset / rowStride));
+    const last = Math.min(height - 1, Math.floor((inputHeight - 1 - offset) / rowStride));
+    if (last < first)
+      return emit.constant(floats(new Float32Array(channels * kernelColumns), [channels, kernelColumns]));
+    const rows = n * (last - first + 1);
+    const from = first * rowStride + offset;
+    const met = rowsOf(emit, x, inputHeight, from, last * rowStride + offset, rowStride);
+    const meeting = emit.reshape(rowsOf(emit, g, height, first, last, 1), [channels, rows, width]);
+    const products = emit.matmul(meeting, emit.reshape(met, [channels, rows, inputWidth]), { transA: true });
+    return emit.matmul(emit.reshape(products, [channels, width * inputWidth]), chosen);
   });
   return emit.reshape(joined(emit, sums, 1), c.wDims);
 }

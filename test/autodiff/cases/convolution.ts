@@ -34,6 +34,7 @@ const convolutions: readonly Line[] = [
     [4, 1, 3, 2],
     { group: 4, strides: [1, 3], dilations: [2, 1], pads: [2, 0, 1, 1] },
   ],
+  ['depthwise of one row', [2, 4, 1, 5], [4, 1, 3, 3], { group: 4, pads: [1, 1, 1, 1] }],
   ['depthwise, one dimension', [2, 4, 7], [4, 1, 3], { group: 4, strides: [2], pads: [1, 1] }],
   ['depthwise multiplier 2', [2, 3, 5, 5], [6, 1, 3, 3], { group: 3, pads: [1, 1, 1, 1] }],
   ['one dimension', [2, 3, 9], [4, 3, 3], { pads: [1, 1] }],
