@@ -1,5 +1,6 @@
 import type { Samples } from '../datasets/samples.js';
 import type { Model } from '../onnx/ir/graph.js';
+import type { Feeds } from '../runtime/session.js';
 import type { Frozen } from './frozen.js';
 import type { Hint } from './hints/hint.js';
 import type { LossPlan } from './losses/loss-plan.js';
@@ -34,16 +35,21 @@ export async function fitToMemory(task: {
   readonly hints?: readonly Hint[];
   readonly block: number;
   readonly limit: number | undefined;
+  /** What the process takes beside the training at the same time, in bytes by samples. */
+  beside?(feedsOf: (samples: number) => Promise<Feeds>): Promise<(samples: number) => number>;
 }): Promise<FittingBatch> {
   const { student, samples, batchSize, limit } = task;
   const { trained, frozen, output, loss, block, labelShares, hints = [] } = task;
   if (samples.batch !== null || limit === undefined) return { microBatch: batchSize, estimatedBytes: null };
-  const memory = await trainingMemory(student, async (size) => {
-    const sample = await samples.feeds(Array.from({ length: size }, () => task.indices[0] ?? 0));
+  const feedsOf = (size: number) => samples.feeds(Array.from({ length: size }, () => task.indices[0] ?? 0));
+  const training = await trainingMemory(student, async (size) => {
+    const sample = await feedsOf(size);
     const shapes = { sample, teacherDims: task.teacherShape(size) };
     const options = { ...shapes, output, loss, trained, block, frozen, labelShares, hints };
     return { sample, program: await trainingProgram(student, options) };
   });
+  const beside = await task.beside?.(feedsOf);
+  const memory = (size: number) => training(size) + (beside?.(size) ?? 0);
   const microBatch = fittingBatch(batchSize, memory, limit);
   return { microBatch, estimatedBytes: process.memoryUsage.rss() + memory(microBatch) };
 }

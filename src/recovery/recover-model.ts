@@ -10,6 +10,7 @@ import { TARGETS } from '../distillation/program.js';
 import { teacherOutputs } from '../distillation/teacher-outputs.js';
 import { batchAt } from '../distillation/train.js';
 import { type TrainedStudent, trainStudent } from '../distillation/train-student.js';
+import { inferenceMemory } from '../distillation/training-memory.js';
 import { floatsOf } from '../distillation/training-state.js';
 import type { Model } from '../onnx/ir/graph.js';
 import { ServiceError } from '../platform/errors.js';
@@ -98,6 +99,8 @@ export async function recoverModel(options: RecoverOptions): Promise<Recovered> 
     const student = { student: form.model, trained: form.trained, output, loss, block: options.block ?? 1 };
     const memory = await fitToMemory({
       ...{ ...student, frozen: nothingFrozen, samples, indices, batchSize, limit: options.memoryLimit, teacherShape },
+      // Between epochs the quantized model is scored while the training graph is held.
+      beside: (feedsOf) => inferenceMemory(quantized, feedsOf),
     });
     const { microBatch } = memory;
     const sample = await answers(batchAt(indices, 0, microBatch));

@@ -6,7 +6,7 @@ import { lossPlan } from '../../src/distillation/losses/loss-plan.js';
 import { TARGETS, trainingProgram } from '../../src/distillation/program.js';
 import { trainableWeights } from '../../src/distillation/students/trainable-weights.js';
 import { trainStudent } from '../../src/distillation/train-student.js';
-import { fittingBatch, trainingMemory } from '../../src/distillation/training-memory.js';
+import { fittingBatch, inferenceMemory, trainingMemory } from '../../src/distillation/training-memory.js';
 import { node } from '../../src/onnx/ir/graph.js';
 import { floats, int64s } from '../../src/onnx/ir/tensor.js';
 import { ServiceError } from '../../src/platform/errors.js';
@@ -73,6 +73,19 @@ test('memory grows with the samples by what their values take', async () => {
   // The first convolution and its gradient, 16 channels of 8x8 each, live at once; im2col of the second takes 9 x 16 x 4x4 more.
   const [least, most] = [2 * 16 * 64 * 4, 16 * 16 * 64 * 4];
   assert.ok(perSample > least && perSample < most, String(perSample));
+});
+
+test('a model that is run beside a training takes what its values take, and its session', async () => {
+  const { graph, ...rest } = TEMPLATES.cnn({ input: INPUT, output: 'y', classes: 3 }, [16, 8], seededRandom(1));
+  const memory = await inferenceMemory({ ...rest, graph }, async (samples) => {
+    return new Map([['x', x(Array.from({ length: samples }, (_, i) => i))]]);
+  });
+  // What the first layer gives, 16 channels of 8x8, before and behind its activation.
+  const values = 2 * 16 * 64 * 4;
+  const perSample = (memory(1000) - memory(500)) / 500;
+  assert.ok(perSample >= values && perSample <= 3 * values, String(perSample));
+  const session = memory(100) - 100 * perSample;
+  assert.ok(session > MIB && session < 64 * MIB, String(session));
 });
 
 test('a batch in parts is trained like a whole one', async () => {
