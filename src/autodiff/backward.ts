@@ -12,7 +12,7 @@ export interface BackwardOptions {
   readonly values: ReadonlyMap<string, KnownValue>;
   /** Where the walk starts: the gradient value (already in the graph) by each output value. */
   readonly seeds: ReadonlyMap<string, string>;
-  /** Values whose gradients are wanted: weights, or inputs. */
+  /** Values whose gradients are wanted: inputs, or weights, which are constants of the graph yet and will be inputs. */
   readonly wanted: readonly string[];
   /** Channels per block of the CPU's convolution kernels; 1, the default, keeps to standard operators. */
   readonly block?: number;
@@ -29,7 +29,7 @@ export function backward(graph: Graph, options: BackwardOptions): Map<string, st
   const emit = new Emitter(options.values, graph.initializers);
   const { nodes, initializers: constants } = graph;
   const result = walk({ nodes, constants, emit, seeds: options.seeds, wanted: options.wanted });
-  graph.nodes = blockConvolutions([...graph.nodes, ...emit.nodes], emit, options.block ?? 1);
+  graph.nodes = blockConvolutions([...graph.nodes, ...emit.nodes], emit, options.block ?? 1, new Set(options.wanted));
   for (const [name, constant] of emit.constants) graph.initializers.set(name, constant);
   return result;
 }

@@ -28,9 +28,10 @@ const reordered = (emit: Emitter, weights: string, dims: readonly number[], { sp
   emit.reshape(emit.transpose(emit.reshape(weights, split), perm), dims);
 
 /** The nodes of one convolution in the blocked layout; the node itself when it stays as it is. */
-function blocked(emit: Emitter, convolution: Node, block: number): Node[] {
+function blocked(emit: Emitter, convolution: Node, block: number, trained: ReadonlySet<string>): Node[] {
   const [, weights = ''] = convolution.inputs;
-  if (convolution.domain !== '' || emit.constantOf(weights) !== undefined) return [convolution];
+  const constant = !trained.has(weights) && emit.constantOf(weights) !== undefined;
+  if (convolution.domain !== '' || constant) return [convolution];
   const start = emit.nodes.length;
   const output = INTO_BLOCKS[convolution.opType]?.(emit, convolution, block);
   if (output === undefined) return [convolution];
@@ -140,7 +141,13 @@ function padsOf(emit: Emitter, convolution: Node, weights: readonly number[]): n
  * depthwise ones (measured on AVX2). The sums are the same, in another order.
  * @param emit knows the shape of every weight, and takes the new constants
  * @param block channels per block of this CPU, see `blockSize`; 1 leaves the nodes as they are
+ * @param trained constants that will be inputs
  */
-export function blockConvolutions(nodes: readonly Node[], emit: Emitter, block: number): Node[] {
-  return block === 1 ? [...nodes] : nodes.flatMap((each) => blocked(emit, each, block));
+export function blockConvolutions(
+  nodes: readonly Node[],
+  emit: Emitter,
+  block: number,
+  trained: ReadonlySet<string>,
+): Node[] {
+  return block === 1 ? [...nodes] : nodes.flatMap((each) => blocked(emit, each, block, trained));
 }
