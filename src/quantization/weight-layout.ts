@@ -6,9 +6,13 @@ export interface WeightLayout {
   readonly axis: number;
   readonly channels: number;
   readonly k: number;
-  /** Where weight `k` of a channel lies in memory. */
+  /** Where weight `k` of a channel lies in memory: at a start of the channel's own, plus an offset that all channels share. */
   readonly index: (channel: number, k: number) => number;
 }
+
+/** The offsets of `index`, for loops over all weights: weight `k` of a channel lies at index(channel, 0) + offsets[k]. */
+export const offsetsOf = ({ k, index }: WeightLayout): Int32Array =>
+  Int32Array.from({ length: k }, (_, position) => index(0, position));
 
 const product = (dims: readonly number[]) => dims.reduce((total, dim) => total * dim, 1);
 

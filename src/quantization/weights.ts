@@ -1,8 +1,7 @@
 import { LARGEST_PAIR, pairSum } from '../onnx/saturation.js';
 import { type IntegerRange, quantizationParameters } from './parameters.js';
 import { roundAndClip } from './rounding.js';
-
-import type { WeightLayout } from './weight-layout.js';
+import { offsetsOf, type WeightLayout } from './weight-layout.js';
 
 /** The largest size of a symmetric INT8 weight: without -128, the zero point is exactly 0. */
 export const LARGEST_INT8 = 127;
@@ -39,27 +38,27 @@ const MAX_WIDENINGS = 8;
 /** Rounding can push a pair that scales to exactly the bound past it by one step. */
 const WIDENING_MARGIN = 1.002;
 
-/** The largest sum of a neighbouring pair of one output channel. */
-function largestPair(weights: Int8Array, layout: WeightLayout, channel: number): number {
+/** The largest sum of a neighbouring pair of one output channel. @param start of the channel */
+function largestPair(weights: Int8Array, start: number, offsets: Int32Array): number {
   let largest = 0;
-  for (let k = 0; k + 1 < layout.k; k += 2) {
-    const first = weights[layout.index(channel, k)] as number;
-    const second = weights[layout.index(channel, k + 1)] as number;
+  for (let k = 0; k + 1 < offsets.length; k += 2) {
+    const first = weights[start + (offsets[k] as number)] as number;
+    const second = weights[start + (offsets[k + 1] as number)] as number;
     largest = Math.max(largest, pairSum(first, second));
   }
   return largest;
 }
 
-/** The symmetric scale of the channels [from, to). */
-function scaleOf(weights: Float32Array, layout: WeightLayout, from: number, to: number, integers: IntegerRange) {
+/** The symmetric scale of the channels that start here. */
+function scaleOf(weights: Float32Array, starts: readonly number[], offsets: Int32Array, integers: IntegerRange) {
   let min = 0;
   let max = 0;
-  for (let channel = from; channel < to; channel++) {
-    for (let k = 0; k < layout.k; k++) {
-      const weight = weights[layout.index(channel, k)] as number;
+  for (const start of starts) {
+    for (let k = 0; k < offsets.length; k++) {
+      const weight = weights[start + (offsets[k] as number)] as number;
       if (!Number.isFinite(weight)) throw new RangeError('a weight is not finite');
-      min = Math.min(min, weight);
-      max = Math.max(max, weight);
+      if (weight < min) min = weight;
+      else if (weight > max) max = weight;
     }
   }
   return quantizationParameters({ min, max }, integers, { symmetric: true }).scale;
@@ -72,22 +71,24 @@ function scaleOf(weights: Float32Array, layout: WeightLayout, from: number, to: 
  * @throws RangeError when a weight is not finite.
  */
 export function quantizeWeights(weights: Float32Array, layout: WeightLayout, options: WeightOptions): QuantizedWeights {
+  const offsets = offsetsOf(layout);
   const integers = new Int8Array(weights.length);
   const { largest = LARGEST_INT8 } = options;
   const groups = options.perChannel ? layout.channels : 1;
   const scales = new Float32Array(groups);
   for (let group = 0; group < groups; group++) {
-    const [from, to] = options.perChannel ? [group, group + 1] : [0, layout.channels];
-    let scale = scaleOf(weights, layout, from, to, { min: -largest, max: largest });
-    for (let channel = from; channel < to; channel++) scale = Math.max(scale, options.leastScale?.(channel) ?? 0);
+    const channels = options.perChannel ? [group] : Array.from({ length: layout.channels }, (_, channel) => channel);
+    const starts = channels.map((channel) => layout.index(channel, 0));
+    let scale = scaleOf(weights, starts, offsets, { min: -largest, max: largest });
+    for (const channel of channels) scale = Math.max(scale, options.leastScale?.(channel) ?? 0);
     const write = () => {
       let pair = 0;
-      for (let channel = from; channel < to; channel++) {
-        for (let k = 0; k < layout.k; k++) {
-          const at = layout.index(channel, k);
+      for (const start of starts) {
+        for (let k = 0; k < offsets.length; k++) {
+          const at = start + (offsets[k] as number);
           integers[at] = roundAndClip(Math.fround((weights[at] as number) / scale), -largest, largest);
         }
-        if (options.avoidSaturation) pair = Math.max(pair, largestPair(integers, layout, channel));
+        if (options.avoidSaturation) pair = Math.max(pair, largestPair(integers, start, offsets));
       }
       return pair;
     };

@@ -11,7 +11,6 @@ import { conclude, type Made } from './conclude.js';
 import { concludeSearch } from './conclude-search.js';
 import { peakMemoryBytes } from './peak-memory.js';
 import { type SettledRecipe, settleRecipe } from './recipe.js';
-import { recover } from './recover.js';
 import type { StepContext, StepRunner } from './step.js';
 import { type TaskSamples, withTaskSamples } from './task-samples.js';
 import { type TrainingLimits, trainingLimits } from './training-limits.js';
@@ -61,7 +60,8 @@ async function make(
     },
   );
   const recovered = recovery
-    ? await recover(
+    ? // Loaded when it is wanted: few steps train.
+      await (await import('./recover.js')).recover(
         context,
         data,
         { quantized: quantized.model, cleaned: quantized.cleaned, teacher: task.input },

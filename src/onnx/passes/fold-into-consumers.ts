@@ -18,31 +18,30 @@ function readersOf(editor: GraphEditor, value: string): LinearLayer[] | undefine
 }
 
 /** The bias W·b + v; null where there is none. */
-function foldedBias({ data, bias, channelsAt, outputChannels }: LinearLayer, shift: Float64Array | null) {
+function foldedBias({ data, bias, inputAt, outputAt, outputChannels }: LinearLayer, shift: Float64Array | null) {
   if (!shift) return bias ? Float64Array.from(bias) : null;
   const sums = bias ? Float64Array.from(bias) : new Float64Array(outputChannels);
   for (let i = 0; i < data.length; i++) {
-    const { input: from, output: to } = channelsAt(i);
-    sums[to] = (sums[to] as number) + (data[i] as number) * (shift[from] as number);
+    const to = outputAt(i);
+    sums[to] = (sums[to] as number) + (data[i] as number) * (shift[inputAt(i)] as number);
   }
   return sums;
 }
 
 /** Whether the layer's weights may be scaled and float32 holds what folding makes of them. */
 function canFold(editor: GraphEditor, layer: LinearLayer, { scale, shift }: Omit<Affine, 'input'>): boolean {
-  const { data, channelsAt } = layer;
+  const { data, inputAt } = layer;
   if (scale && !mayScale(editor, layer)) return false;
-  if (scale && !productsSurvive(data, (i) => scale[channelsAt(i).input] as number)) return false;
+  if (scale && !productsSurvive(data, (i) => scale[inputAt(i)] as number)) return false;
   return (
-    !shift ||
-    (productsSurvive(data, (i) => shift[channelsAt(i).input] as number) && fitsSingle(foldedBias(layer, shift) ?? []))
+    !shift || (productsSurvive(data, (i) => shift[inputAt(i)] as number) && fitsSingle(foldedBias(layer, shift) ?? []))
   );
 }
 
 /** W·(s∘x + b) + v = (W∘s)·x + (W·b + v); a shift may only meet layers whose padding adds no zeros. */
 function folded(editor: GraphEditor, layer: LinearLayer, { input, scale, shift }: Affine): Node {
-  const { data, channelsAt } = layer;
-  const weights = scale ? data.map((value, i) => value * (scale[channelsAt(i).input] as number)) : data;
+  const { data, inputAt } = layer;
+  const weights = scale ? data.map((value, i) => value * (scale[inputAt(i)] as number)) : data;
   const node = withWeights(editor, layer, weights, foldedBias(layer, shift));
   return Object.freeze({ ...node, inputs: [input, ...node.inputs.slice(1)] });
 }

@@ -7,10 +7,10 @@ import { fitsSingle, productsSurvive } from './products-survive.js';
 
 /** s∘(W·x + v) + b = (s∘W)·x + (s∘v + b); undefined where the weights may not be scaled so. */
 function folded(editor: GraphEditor, layer: LinearLayer, { scale, shift }: Affine, output: string): Node | undefined {
-  const { data, channelsAt, outputChannels } = layer;
+  const { data, outputAt, outputChannels } = layer;
   if (scale && !mayScale(editor, layer)) return undefined;
-  if (scale && !productsSurvive(data, (i) => scale[channelsAt(i).output] as number)) return undefined;
-  const weights = scale ? data.map((value, i) => value * (scale[channelsAt(i).output] as number)) : data;
+  if (scale && !productsSurvive(data, (i) => scale[outputAt(i)] as number)) return undefined;
+  const weights = scale ? data.map((value, i) => value * (scale[outputAt(i)] as number)) : data;
   const bias = Float64Array.from(
     { length: outputChannels },
     (_, c) => (layer.bias?.[c] ?? 0) * (scale?.[c] ?? 1) + (shift?.[c] ?? 0),

@@ -13,8 +13,9 @@ export interface LinearLayer {
   readonly rank: number;
   readonly inputChannels: number;
   readonly outputChannels: number;
-  /** Input and output channel of a position in the weights. */
-  channelsAt(position: number): { input: number; output: number };
+  /** The input channel of a position in the weights, and its output channel. */
+  readonly inputAt: (position: number) => number;
+  readonly outputAt: (position: number) => number;
 }
 
 /** Reads a node as a linear layer; undefined when it is none, or when its weights or bias are computed. */
@@ -33,25 +34,21 @@ export function readLinearLayer(editor: GraphEditor, node: Node | undefined): Li
     const plain = floatAttribute(node, 'alpha', 1) === 1 && floatAttribute(node, 'beta', 1) === 1;
     const perOutput = bias === null || (bias.length === outputs && editor.constant(biasName)?.dims.at(-1) === outputs);
     if (!plain || !perOutput || intAttribute(node, 'transA', 0) === 1) return undefined;
-    const channelsAt = (position: number) => {
-      const [row, column] = [Math.floor(position / second), position % second];
-      return transposed ? { input: column, output: row } : { input: row, output: column };
-    };
-    return { ...common, inputChannels: inputs, outputChannels: outputs, channelsAt };
+    const row = (position: number) => Math.floor(position / second);
+    const column = (position: number) => position % second;
+    const [inputAt, outputAt] = transposed ? [column, row] : [row, column];
+    return { ...common, inputChannels: inputs, outputChannels: outputs, inputAt, outputAt };
   }
   const group = intAttribute(node, 'group', 1);
   const kernel = data.length / (first * second);
   // Conv weights are [outputs, inputs/group, …], ConvTranspose weights [inputs, outputs/group, …].
-  const channelsAt = (position: number) => {
-    const outer = Math.floor(position / (kernel * second));
-    const inner = Math.floor(position / kernel) % second;
-    const grouped = Math.floor(outer / (first / group)) * second + inner;
-    return node.opType === 'Conv' ? { input: grouped, output: outer } : { input: outer, output: grouped };
-  };
+  const outerAt = (position: number) => Math.floor(position / (kernel * second));
+  const groupedAt = (position: number) =>
+    Math.floor(outerAt(position) / (first / group)) * second + (Math.floor(position / kernel) % second);
   const [outer, grouped] = [first, second * group];
   return node.opType === 'Conv'
-    ? { ...common, inputChannels: grouped, outputChannels: outer, channelsAt }
-    : { ...common, inputChannels: outer, outputChannels: grouped, channelsAt };
+    ? { ...common, inputChannels: grouped, outputChannels: outer, inputAt: groupedAt, outputAt: outerAt }
+    : { ...common, inputChannels: outer, outputChannels: grouped, inputAt: outerAt, outputAt: groupedAt };
 }
 
 /** Layers that may share a weight which folding gives to each of them anew: heads of detectors share with five levels. */

@@ -2,7 +2,7 @@ import { type Model, node as makeNode, type Node } from '../../onnx/ir/graph.js'
 import { numbers } from '../../onnx/ir/numbers.js';
 import { scalar, type Tensor } from '../../onnx/ir/tensor.js';
 import { ServiceError } from '../../platform/errors.js';
-import { MEASURING, withModelSession } from '../model-session.js';
+import { REDUCING, withModelSession } from '../model-session.js';
 import { freshNames } from '../names.js';
 import type { Range } from '../parameters.js';
 import { latestFirst, onlyFor } from '../tapped-values.js';
@@ -80,7 +80,7 @@ export async function measureExtremes(
   const { model, names } = withExtremes(task.model, task.values);
   const { found: result } = pass;
   if (pass.done === rows.length) return result;
-  const session = { threads: task.threads, scratch: task.scratch, optimization: MEASURING } as const;
+  const session = { threads: task.threads, scratch: task.scratch, optimization: REDUCING } as const;
   await withModelSession(model, session, async ({ run }) => {
     for (const [position, row] of [...rows.entries()].slice(pass.done)) {
       task.signal.throwIfAborted();

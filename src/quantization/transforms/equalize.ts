@@ -56,8 +56,8 @@ class Divisions {
 
   /** W' of a layer at a position: rows divided by their own scale, columns multiplied by that of what they read. */
   weight(layer: LinearLayer, position: number): number {
-    const { input, output } = layer.channelsAt(position);
-    return ((layer.data[position] as number) / this.output(layer, output)) * this.input(layer, input);
+    const weight = layer.data[position] as number;
+    return (weight / this.output(layer, layer.outputAt(position))) * this.input(layer, layer.inputAt(position));
   }
 }
 
@@ -70,8 +70,9 @@ function largest(
 ): Float64Array {
   const result = new Float64Array(channels);
   for (const layer of layers) {
+    const channelAt = side === 'input' ? layer.inputAt : layer.outputAt;
     for (let position = 0; position < layer.data.length; position++) {
-      const channel = layer.channelsAt(position)[side];
+      const channel = channelAt(position);
       result[channel] = Math.max(result[channel] as number, Math.abs(divisions.weight(layer, position)));
     }
   }
