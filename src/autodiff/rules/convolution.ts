@@ -113,15 +113,25 @@ function rowsOf(emit: Emitter, value: string, height: number, first: number, las
   return emit.op('Slice', [value, ...[[first], [last + 1], [2], [step]].map((values) => emit.shape(values))]);
 }
 
+/** Elements of the constant that picks the pairs of columns (4 MB); it grows with the square of a picture's width. */
+const MOST_PICKED = 2 ** 20;
+
+/** Whether all pairs of columns, and the constant that adds them up, stay small: not so for sound, one row of very many columns. */
+function fewColumns({ xDims, gDims, kernel }: Convolution): boolean {
+  const pairs = (gDims[3] ?? 1) * (xDims[3] ?? 1);
+  return pairs * (kernel[1] ?? 1) <= MOST_PICKED && pairs * (gDims[1] ?? 1) <= MOST_GATHERED;
+}
+
 /**
  * One filter per channel, over pictures: for each row of the kernel one product per channel, the rows of G that meet a row of the input,
  * [N·rows, oW], by these rows X [N·rows, W], gives all pairs of columns (o, w); the kernel's column j is the sum over the pairs
  * w = o · stride + j · dilation − pad, which a product with a constant of zeros and ones adds up. Nothing is padded.
+ * Wide pictures are left to the element-wise way, whose memory is that of the picture.
  */
 function depthwiseWeightGradient(emit: Emitter, c: Convolution): string {
   const [n = 1, channels = 1, height = 1, width = 1] = c.gDims;
   const [kernelRows = 1, kernelColumns] = c.kernel;
-  if (kernelColumns === undefined || c.kernel.length !== 2) return elementwiseWeightGradient(emit, c);
+  if (kernelColumns === undefined || c.kernel.length !== 2 || !fewColumns(c)) return elementwiseWeightGradient(emit, c);
   const [, , inputHeight = 1, inputWidth = 1] = c.xDims;
   const [rowStride = 1, columnStride = 1] = c.strides;
   const [rowDilation = 1, columnDilation = 1] = c.dilations;
