@@ -29,10 +29,32 @@ class DisjointNames {
 }
 
 /**
+ * Initializers that do not join groups, by the one group whose nodes read them; those that several groups read are left out.
+ * @param rootOf the name that stands for the group of a node
+ */
+function readByOne(
+  { initializers }: Pick<Graph, 'initializers'>,
+  nodes: readonly Node[],
+  counts: (initializer: string) => boolean,
+  rootOf: (node: Node) => string | undefined,
+): [source: string, root: string][] {
+  const readers = new Map<string, string | undefined>();
+  for (const node of nodes) {
+    const root = rootOf(node);
+    for (const name of node.inputs) {
+      if (!initializers.has(name) || counts(name)) continue;
+      readers.set(name, !readers.has(name) || readers.get(name) === root ? root : undefined);
+    }
+  }
+  return [...readers].flatMap(([name, root]): [string, string][] => (root === undefined ? [] : [[name, root]]));
+}
+
+/**
  * Constants and what is made of them alone, in groups that share none. So a weight that is cut by three Slices and put together again by a
  * Concat, as exporters reorder the gates of a recurrent layer, is seen to serve that Concat only.
  * @param nodes that depend on constants alone, in order
- * @param counts whether an initializer is large enough to matter; indices and shapes, which everything shares, would join all groups
+ * @param counts whether an initializer is large enough to join groups; indices and shapes, which everything shares, would join all. The
+ * others are sources of a group when it alone reads them.
  */
 export function constantGroups(
   { initializers }: Pick<Graph, 'initializers'>,
@@ -58,6 +80,11 @@ export function constantGroups(
     return group;
   };
   for (const name of sources) groupOf(name).sources.push(name);
+  const rootOf = ({ outputs }: Node) => {
+    const result = outputs.find((output) => output !== '');
+    return result === undefined ? undefined : sets.find(result);
+  };
+  for (const [name, root] of readByOne({ initializers }, nodes, counts, rootOf)) groupOf(root).sources.push(name);
   for (const name of made) groupOf(name).made.push(name);
   return [...groups.values()];
 }

@@ -102,6 +102,67 @@ describe('fold_constants', () => {
     assert.ok(added <= 256, `${added}`);
   });
 
+  /** Weights of 64 KB each, as small as a folded constant may always be, and an axis to share. */
+  const parts = () => ({
+    ...Object.fromEntries(['a', 'b'].map((name) => [name, draw([128, 128])])),
+    axis: int64s([0]),
+  });
+  const directions = { attributes: { axis: 0 } };
+
+  test('small weights that are put together take the place of their parts', async () => {
+    const { operators, added } = await folded(
+      smallModel({
+        inputs: X,
+        outputs: ['y', 'z'],
+        constants: { ...parts(), ...Object.fromEntries(['c', 'd'].map((name) => [name, draw([128, 128])])) },
+        nodes: [
+          ...['a', 'b', 'c', 'd'].map((name) => node('Unsqueeze', [name, 'axis'], [`${name}1`])),
+          node('Concat', ['a1', 'b1'], ['W'], directions),
+          node('Concat', ['c1', 'd1'], ['R'], directions),
+          node('MatMul', ['x', 'W'], ['y']),
+          node('MatMul', ['x', 'R'], ['z']),
+        ],
+      }),
+    );
+    assert.deepEqual(operators, ['MatMul', 'MatMul']);
+    assert.ok(added <= 256, `${added}`);
+  });
+
+  test('small weights that are put together in two ways are not stored twice', async () => {
+    const { operators, added } = await folded(
+      smallModel({
+        inputs: X,
+        outputs: ['y', 'z'],
+        constants: parts(),
+        nodes: [
+          node('Concat', ['a', 'b'], ['ab'], directions),
+          node('Concat', ['b', 'a'], ['ba'], directions),
+          node('Gemm', ['x', 'ab'], ['y'], { attributes: { transB: 1 } }),
+          node('Gemm', ['x', 'ba'], ['z'], { attributes: { transB: 1 } }),
+        ],
+      }),
+    );
+    assert.deepEqual(operators, ['Concat', 'Concat', 'Gemm', 'Gemm']);
+    assert.ok(added < 1024, `${added}`);
+  });
+
+  test('small weights that are put together and also used apart are not stored again', async () => {
+    const { operators, added } = await folded(
+      smallModel({
+        inputs: X,
+        outputs: ['y', 'z'],
+        constants: parts(),
+        nodes: [
+          node('Concat', ['a', 'b'], ['ab'], directions),
+          node('Gemm', ['x', 'ab'], ['y'], { attributes: { transB: 1 } }),
+          node('MatMul', ['x', 'a'], ['z']),
+        ],
+      }),
+    );
+    assert.ok(operators.includes('Concat'));
+    assert.ok(added < 1024, `${added}`);
+  });
+
   test('a weight that stays in use is not stored again', async () => {
     const { operators, added } = await folded(
       smallModel({
