@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '../examples/client.js';
 import { startService } from '../examples/service.js';
+import type { Estimate } from '../src/evaluation/statistics/confidence.js';
 import { type CaseData, fashion, fashionUnlabelled } from './distillation/data.js';
 import { words } from './distillation/words.js';
 
@@ -28,6 +29,8 @@ await mkdir(folder, { recursive: true });
 const service = await startService(join(folder, 'data'), { ENGINE_THREADS: THREADS });
 const client = new Client(service.url);
 const percent = (value: number) => (100 * value).toFixed(2);
+const times = ({ value, ci95 }: Estimate) =>
+  `${value.toFixed(2)} [${ci95.map((bound) => bound.toFixed(2)).join(', ')}]`;
 
 async function upload(name: string, { file, manifest }: CaseData): Promise<string> {
   const path = join(folder, `${name}.npz`);
@@ -46,8 +49,13 @@ async function run(what: string, spec: object): Promise<string> {
   const { original, result, metric_drop, size_ratio, speedup, stages } = await client.report(id);
   const [low = 0, high = 0] = metric_drop?.ci95 ?? [];
   console.log(
-    `${what}: ${percent(original.metric.value)} → ${percent(result.metric.value)}, drop ${percent(metric_drop?.value ?? 0)} [${percent(low)}, ${percent(high)}] pp, size ratio ${size_ratio.toFixed(3)}, speed-up ${speedup.value.toFixed(2)} [${speedup.ci95.map((bound) => bound.toFixed(2)).join(', ')}], ${stages.map(({ seconds }) => seconds.toFixed(0)).join(' + ')} s`,
+    `${what}: ${percent(original.metric.value)} → ${percent(result.metric.value)}, drop ${percent(metric_drop?.value ?? 0)} [${percent(low)}, ${percent(high)}] pp, size ratio ${size_ratio.toFixed(3)}, speed-up ${times(speedup)}, ${stages.map(({ seconds }) => seconds.toFixed(0)).join(' + ')} s`,
   );
+  for (const { type, bytes, measured } of stages)
+    if (measured)
+      console.log(
+        `  after ${type}: ${percent(measured.metric.value)}, drop ${percent(measured.metric_drop.value)} [${measured.metric_drop.ci95.map(percent).join(', ')}] pp, size ratio ${(bytes / original.bytes).toFixed(3)}, speed-up ${times(measured.speedup)}`,
+      );
   const distillation = stages.find((stage) => stage.distillation?.derived)?.distillation;
   if (distillation?.derived) {
     const { derived, baseline, baseline_value, distilled, gain, kept, best_epoch } = distillation;
