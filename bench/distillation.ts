@@ -126,11 +126,11 @@ const CASES: Readonly<Record<string, (seed: number) => Promise<void>>> = {
         template: 'mlp',
         widths: [512, 256],
         training: {
-          epochs: 24,
+          epochs: 30,
           batch_size: 128,
           ema: 0.995,
           optimizer: { kind: 'adamw', weight_decay: 0.1 },
-          augment: { flip: true, crop: 1 },
+          augment: { flip: true, mixup: 0.2 },
         },
       },
       { template: 'mlp', widths: [32], training: { epochs: 30 } },
