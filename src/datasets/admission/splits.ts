@@ -20,8 +20,8 @@ const SELECTION_SHARE = 1 / 8;
 const CALIBRATION_SHARE = 1 / 3;
 /** Of the same samples, when the job trains: a fifth to evaluate on. */
 const EVALUATION_SHARE = 1 / 5;
-/** Choosing does not get better with more. */
-const MAX_SELECTION = 500;
+/** To choose between candidates that are asked again and again, and between what was trained and what was not, where half a point may decide. */
+const MAX_SELECTION = { search: 500, training: 2000 } as const;
 /** Below, calibration, selection and evaluation cannot all say anything. */
 const MIN_SPLIT_SAMPLES = 10;
 /** A stated calibration range gives up a fifth for selection when nothing else is left, if it has this many. */
@@ -49,6 +49,7 @@ export function splitSizes(count: number, { splits }: DatasetManifest, wanted: W
   }
   const calibrates = wanted.calibration > 0;
   const { training: trains = false } = wanted;
+  const mostSelected = MAX_SELECTION[trains ? 'training' : 'search'];
   if ((calibrates || trains) && stated.size === 0 && count < MIN_SPLIT_SAMPLES)
     throw tooSmall(
       `The dataset holds ${count} samples; calibration, training and evaluation need at least ${MIN_SPLIT_SAMPLES}.`,
@@ -63,7 +64,7 @@ export function splitSizes(count: number, { splits }: DatasetManifest, wanted: W
     return taken;
   };
 
-  let selection = calibrates || trains ? take('selection', MAX_SELECTION, SELECTION_SHARE) : 0;
+  let selection = calibrates || trains ? take('selection', mostSelected, SELECTION_SHARE) : 0;
   let calibration = calibrates
     ? take('calibration', wanted.calibration, stated.has('evaluation') ? 1 : CALIBRATION_SHARE)
     : 0;
@@ -72,7 +73,7 @@ export function splitSizes(count: number, { splits }: DatasetManifest, wanted: W
   let selectionFrom: SplitSizes['selectionFrom'] = null;
   if (trains && selection === 0) {
     selectionFrom = 'training';
-    selection = Math.min(MAX_SELECTION, Math.floor(training * SELECTION_SHARE));
+    selection = Math.min(mostSelected, Math.floor(training * SELECTION_SHARE));
     training -= selection;
   } else if (calibrates && selection === 0 && calibration >= MIN_SHARED_CALIBRATION) {
     selectionFrom = 'calibration';

@@ -17,6 +17,7 @@ const PLANNED: readonly (readonly [string, Splits, number[], Splits['source']])[
   ['600 samples', plan(600), [200, 0, 75, 325], 'seeded'],
   ['10,000 samples', plan(10_000), [256, 7244, 500, 2000], 'seeded'],
   ['training on 600 samples', plan(600, undefined, TRAINING), [0, 405, 75, 120], 'seeded'],
+  ['more to choose on when it trains', plan(20_000, undefined, TRAINING), [0, 16_000, 2000, 2000], 'seeded'],
   ['training and calibration', plan(600, undefined, { ...WANTED, training: true }), [200, 205, 75, 120], 'seeded'],
   [
     'training stated, selection out of it',
