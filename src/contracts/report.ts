@@ -192,7 +192,7 @@ export const StageReport = z.object({
   sha256: Sha256,
   measured: StageMeasured.optional().meta({
     description:
-      "Of every step but the last, whose model is the report's result: its model on the same evaluation samples and timed in the same rounds, against the original.",
+      "Of every step but the last, whose model is the report's result: its model on the same evaluation samples, and timed against the original in rounds of its own. Absent where it could not be measured; a note tells why.",
   }),
   passes: z.array(z.object({ name: z.string(), changes: z.int() })).optional(),
   calibration: z

@@ -1,12 +1,11 @@
 import type { JobSpec, Requirements } from '../contracts/job-spec.js';
-import type { Measured, Report, StageMeasured } from '../contracts/report.js';
+import type { Measured, Report } from '../contracts/report.js';
 import type { Samples } from '../datasets/samples.js';
 import { environmentOf } from './environment.js';
 import { type EvaluatedModel, totalBytes } from './evaluated-model.js';
 import { latencyOf, medianOf, speedupOf } from './latency/speedup.js';
 import { measureLatency } from './measure-latency.js';
 import { type MeasuredMetric, measureMetric } from './measure-metric.js';
-import { RememberedAnswers } from './remembered-answers.js';
 import { decideRequirements, overallVerdict } from './requirements.js';
 import type { Estimate } from './statistics/confidence.js';
 
@@ -15,8 +14,6 @@ export interface EvaluationOptions {
   /** The original after the lossless clean-up, to tell what it gave from what the number format gave. */
   readonly cleaned: EvaluatedModel | null;
   readonly result: EvaluatedModel;
-  /** What the steps before the last one left, in their order. */
-  readonly between: readonly EvaluatedModel[];
   readonly samples: Samples;
   /** The samples to evaluate on, held out from everything before. */
   readonly indices: readonly number[];
@@ -47,10 +44,7 @@ export type Evaluation = Pick<
   | 'metric_drop'
   | 'notes'
   | 'environment'
-> & {
-  /** One for each model of `between`. */
-  readonly between: readonly StageMeasured[];
-};
+>;
 
 const estimate = ({ value, ci95 }: Estimate): Estimate => ({ value, ci95 });
 
@@ -70,6 +64,9 @@ function notesOf(options: EvaluationOptions, { metric, notes }: MeasuredMetric, 
   return all;
 }
 
+/** Fine enough for models that take microseconds. */
+export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+
 /**
  * Measures what a report claims: the metric of original and result on the same held-out samples, their latency in alternating blocks,
  * their size; and decides the requirements on it.
@@ -77,37 +74,23 @@ function notesOf(options: EvaluationOptions, { metric, notes }: MeasuredMetric, 
  *   memory_limit_exceeded.
  */
 export async function evaluateModels(options: EvaluationOptions): Promise<Evaluation> {
-  const { original, cleaned, result, between, samples, indices, synthetic, evaluate, seed, signal } = options;
-  const scoring = { original, samples, indices, synthetic, evaluate, signal, threads: options.threads };
-  const share = 1 / (1 + between.length);
+  const { original, cleaned, result, samples, indices, synthetic, evaluate, seed, signal } = options;
   const measured = await measureMetric({
-    ...{ ...scoring, result },
-    progress: (fraction) => options.progress('scoring', fraction * share),
+    ...{ original, result, samples, indices, synthetic, evaluate, signal, threads: options.threads },
+    progress: (fraction) => options.progress('scoring', fraction),
   });
-  const remembered = new RememberedAnswers();
-  const steps: MeasuredMetric[] = [];
-  for (const model of between) {
-    const done = (1 + steps.length) * share;
-    const progress = (fraction: number) => options.progress('scoring', done + fraction * share);
-    steps.push(await measureMetric({ ...scoring, result: model, remembered, progress }));
-  }
-  const { rounds, runs, batch } = await measureLatency<string>({
-    models: { original, result, ...(cleaned && { cleaned }), ...Object.fromEntries(between.entries()) },
+  const { rounds, runs, batch } = await measureLatency({
+    models: { original, result, ...(cleaned && { cleaned }) },
     ...{ samples, indices, signal, seed, latency: evaluate.latency },
     exclusive: options.exclusive,
-    now: options.now ?? (() => Number(process.hrtime.bigint()) / 1e6),
+    now: options.now ?? monotonicMs,
     progress: (fraction) => options.progress('timing', fraction),
   });
 
-  const metricOf = (value: Estimate) => ({
-    name: measured.metric.name,
-    samples: indices.length,
-    ...estimate(value),
-  });
   const side = (name: 'original' | 'result'): Measured => ({
     bytes: totalBytes(options[name]),
     sha256: options[name].sha256,
-    metric: metricOf(measured[name]),
+    metric: { name: measured.metric.name, samples: indices.length, ...estimate(measured[name]) },
     latency_ms: latencyOf(rounds, name),
   });
   const sizeRatio = totalBytes(result) / totalBytes(original);
@@ -133,12 +116,6 @@ export async function evaluateModels(options: EvaluationOptions): Promise<Evalua
       quantization: speedupOf(rounds, 'cleaned', 'result', seed),
     },
     metric_drop: estimate(measured.drop),
-    between: steps.map((step, i) => ({
-      metric: metricOf(step.result),
-      metric_drop: estimate(step.drop),
-      latency_ms: latencyOf(rounds, `${i}`),
-      speedup: speedupOf(rounds, 'original', `${i}`, seed),
-    })),
     notes: notesOf(options, measured, runs, batch),
     environment: environmentOf(evaluate.latency.threads),
   };

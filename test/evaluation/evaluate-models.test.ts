@@ -8,6 +8,7 @@ import { Evaluate, LatencySpec, Requirements } from '../../src/contracts/job-spe
 import { Report } from '../../src/contracts/report.js';
 import { castTo } from '../../src/datasets/cast.js';
 import { type EvaluationOptions, evaluateModels } from '../../src/evaluation/evaluate-models.js';
+import { evaluateSteps } from '../../src/evaluation/evaluate-steps.js';
 import type { EvaluatedModel } from '../../src/evaluation/evaluated-model.js';
 import { measureLatency } from '../../src/evaluation/measure-latency.js';
 import { node } from '../../src/onnx/ir/graph.js';
@@ -57,7 +58,6 @@ function options(
 ): EvaluationOptions {
   return {
     cleaned: null,
-    between: [],
     samples: arraySamples(rows(40), { labels: labels(40) }),
     indices: all(40),
     synthetic: false,
@@ -76,26 +76,44 @@ const GOOD = [1, 1, 1, 1];
 /** Class 3 loses to the others. */
 const LOSES_ONE = [1, 1, 1, 0.4];
 
-describe('evaluateModels', () => {
-  it('measures what the steps before the last one left, in their order', async () => {
+describe('evaluateSteps', () => {
+  it('measures what each step left, in their order', async () => {
     const original = await scaled('original', GOOD, 1000);
     const losesOne = await scaled('loses-one', LOSES_ONE);
-    const { between, result } = await evaluateModels(
-      options({ original, between: [original, losesOne], result: original }),
-    );
+    const { measured, notes } = await evaluateSteps([original, losesOne], options({ original, result: original }));
     assert.deepEqual(
-      between.map(({ metric, metric_drop }) => [metric.name, metric.samples, metric.value, metric_drop.value]),
+      measured.map((step) => [step?.metric.name, step?.metric.samples, step?.metric.value, step?.metric_drop.value]),
       [
         ['top1', 40, 1, 0],
         ['top1', 40, 0.75, 0.25],
       ],
     );
-    for (const { latency_ms, speedup } of between) {
+    for (const step of measured) {
+      const { latency_ms, speedup } = step ?? assert.fail('not measured');
       assert.ok(latency_ms.p20 > 0 && latency_ms.p20 <= latency_ms.p99);
       assert.ok(speedup.ci95[0] <= speedup.value && speedup.value <= speedup.ci95[1]);
     }
-    assert.equal(result.metric.value, 1);
+    assert.deepEqual(notes, []);
   });
+  it('leaves out what cannot be measured, and says so: the result may be fine', async () => {
+    const original = await scaled('original', GOOD);
+    const broken = await scaled('broken', [Number.NaN, 1, 1, 1]);
+    const evaluate = Evaluate.parse({ metric: 'mae', latency: { runs: 40 } });
+    const task = options({ original, result: original, evaluate });
+    const { measured, notes } = await evaluateSteps([broken, original], task);
+    assert.equal(measured[0], null);
+    assert.equal(measured[1]?.metric.value, 0);
+    assert.equal(notes.length, 1);
+    assert.match(notes.join(), /^What step 1 left could not be measured: .*NaN/);
+  });
+  it('is stopped by its signal', async () => {
+    const original = await scaled('original', GOOD);
+    const signal = AbortSignal.abort(new Error('cancelled'));
+    await assert.rejects(evaluateSteps([original], options({ original, result: original, signal })), /cancelled/);
+  });
+});
+
+describe('evaluateModels', () => {
   it('measures what a report claims', async () => {
     const original = await scaled('original', GOOD, 1000);
     const result = await scaled('loses-one', LOSES_ONE);

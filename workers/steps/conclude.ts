@@ -1,5 +1,6 @@
 import type { NodeReport, Report, StageReport } from '../../src/contracts/report.js';
 import { evaluateModels } from '../../src/evaluation/evaluate-models.js';
+import { evaluateSteps } from '../../src/evaluation/evaluate-steps.js';
 import { missedRequirements } from '../../src/reports/requirement-words.js';
 import { LOG_FILE } from '../engine/log.js';
 import { jobError } from '../failure.js';
@@ -52,32 +53,35 @@ async function evaluate(context: StepContext, data: TaskSamples, made: Made, fro
   const { task, signal, progress } = context;
   const { spec } = task;
   const { samples, splits, synthetic } = data;
-  const phases = { scoring: from, timing: (1 + from) / 2 };
+  const share = (1 - from) / (1 + task.before.length);
+  const starts = { scoring: from, timing: from + share / 2 };
   progress('scoring', from);
-  const { between, ...evaluation } = await evaluateModels({
-    original: task.original,
+  const common = {
+    ...{ original: task.original, samples, indices: splits.evaluation, synthetic, evaluate: spec.evaluate },
+    ...{ exclusive: context.exclusive, threads: task.threads, seed: spec.seed, signal },
+  };
+  const evaluation = await evaluateModels({
+    ...common,
     cleaned: made.cleaned,
     result: made.model,
-    between: task.before,
-    samples,
-    indices: splits.evaluation,
-    synthetic,
-    evaluate: spec.evaluate,
     require: spec.require,
-    exclusive: context.exclusive,
-    threads: task.threads,
-    seed: spec.seed,
-    signal,
-    progress: (phase, fraction) => progress(phase, phases[phase] + (fraction * (1 - from)) / 2),
+    progress: (phase, fraction) => progress(phase, starts[phase] + (fraction * share) / 2),
   });
-  const before = task.stages.map((stage, i) => (between[i] ? { ...stage, measured: between[i] } : stage));
-  const stages = [...before, made.stage];
+  const before = await evaluateSteps(task.before, {
+    ...common,
+    progress: (phase, fraction) => progress(phase, from + share + fraction * (1 - from - share)),
+  });
+  const measured = task.stages.map((stage, i) => ({
+    ...stage,
+    ...(before.measured[i] && { measured: before.measured[i] }),
+  }));
+  const stages = [...measured, made.stage];
   return {
     object: 'report',
     job: task.job as Report['job'],
     ...evaluation,
     stages,
-    notes: [...stages.flatMap(({ notes }) => notes), ...data.notes, ...evaluation.notes],
+    notes: [...stages.flatMap(({ notes }) => notes), ...data.notes, ...evaluation.notes, ...before.notes],
     nodes: [...made.nodes],
     candidates: stages.flatMap(({ candidates }) => candidates ?? []),
     splits: data.described,
