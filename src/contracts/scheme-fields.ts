@@ -21,7 +21,8 @@ const SCHEME_FIELDS: readonly {
   {
     field: 'weights',
     schemes: ['int4_weights'],
-    message: 'only int4_weights takes bits and methods of weights: the INT8 schemes have 8, fp16 and fp16_weights 16',
+    message:
+      'only int4_weights takes bits and methods of weights; int8_static has "weight_bits", the others have weights of one size',
   },
   {
     field: 'weight_bits',

@@ -41,7 +41,7 @@ export function headline(report: Report, createdAt: Date): string[] {
       ...stageNotes.map(escapeText),
     ].join(' '),
     '',
-    'Ranges in parentheses are 95 % confidence intervals. A positive drop is worse, whatever the metric. A speed-up is the ratio of the 20th percentiles of both latencies.',
+    'Ranges in parentheses are 95 % confidence intervals. A positive drop is worse, whatever the metric. A speed-up is the ratio of the 20th percentiles of both latencies, the mean of that over rounds in sessions of their own.',
     '',
     ...notes.map((note) => `- ${escapeText(note)}`),
     ...(notes.length > 0 ? [''] : []),

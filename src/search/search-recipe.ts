@@ -83,6 +83,11 @@ export async function searchRecipe(options: RecipeSearchOptions): Promise<FoundR
     objective: step.objective ?? SEARCH_DEFAULTS.objective,
   });
   const { chosen, front } = choice;
+  const untried = candidates.filter((candidate) => !isMeasured(candidate)).length;
+  const none =
+    untried === 0
+      ? `None of ${candidates.length} candidates is good enough`
+      : `None of the ${candidates.length - untried} candidates that were measured is good enough, and ${untried} were not: their reasons stand below, and budget_seconds allows more`;
   const notes = [
     ...pinning.notes,
     ...(search.recalled > 0
@@ -91,7 +96,7 @@ export async function searchRecipe(options: RecipeSearchOptions): Promise<FoundR
     ...confirmation,
     chosen
       ? `Of ${candidates.length} candidates, ${nameOf(chosen.recipe)} was chosen: ${speedWords(chosen.measured.speedup)} on the selection samples.`
-      : `None of ${candidates.length} candidates is good enough: the original is the result, unchanged, as the last resort.`,
+      : `${none}: the original is the result, unchanged, as the last resort.`,
   ];
   const others: EvaluatedModel[] = [];
   for (const { recipe, made } of chosen ? front : paretoFront(candidates.filter(isMeasured))) {

@@ -62,6 +62,6 @@ function checkRange({ name, range }: ArrayInspection, { name: output, shape }: V
     message,
     `whole numbers from 0 to ${classes - 1}, or -1 for a sample without label`,
     `${least} to ${greatest}`,
-    'Labels count the classes of the scored output, from 0. To score without them, state a metric that reads none, such as "agreement".',
+    'Labels count the classes of the scored output, from 0. To do without them, upload the dataset with "labels": null in its manifest.',
   );
 }
