@@ -19,7 +19,11 @@ function dynamicallyQuantized(rewriting: Rewriting, value: string): readonly [st
     rewriting.fresh(`${value}_zero_point`),
   ] as const;
   rewriting.dynamicallyQuantized.set(value, outputs);
-  rewriting.emit(makeNode('DynamicQuantizeLinear', [value], [...outputs], { name: `${value}_DynamicQuantizeLinear` }));
+  rewriting.emit(
+    makeNode('DynamicQuantizeLinear', [value], [...outputs], {
+      name: rewriting.freshNode(`${value}_DynamicQuantizeLinear`),
+    }),
+  );
   return outputs;
 }
 
@@ -56,9 +60,12 @@ export function emitDynamic(rewriting: Rewriting, node: Node): void {
   const unbiased = outputBeforeBias(rewriting, node);
   rewriting.emit(
     makeNode('MatMulInteger', [integers, constant, inputZero, weightZero], [sum], { name: node.name }),
-    makeNode('Cast', [sum], [sumFloat], { name: `${node.name}_Cast`, attributes: { to: FLOAT32 } }),
-    makeNode('Mul', [inputScale, weightScale], [scale], { name: `${node.name}_scale_Mul` }),
-    makeNode('Mul', [sumFloat, scale], [unbiased], { name: `${node.name}_Mul` }),
+    makeNode('Cast', [sum], [sumFloat], {
+      name: rewriting.freshNode(`${node.name}_Cast`),
+      attributes: { to: FLOAT32 },
+    }),
+    makeNode('Mul', [inputScale, weightScale], [scale], { name: rewriting.freshNode(`${node.name}_scale_Mul`) }),
+    makeNode('Mul', [sumFloat, scale], [unbiased], { name: rewriting.freshNode(`${node.name}_Mul`) }),
   );
   emitBias(rewriting, node, unbiased);
 }

@@ -19,8 +19,11 @@ export function emitRows(rewriting: Rewriting, node: Node): void {
   const indices = node.inputs[1] as string;
   rewriting.emit(
     Object.freeze({ ...node, inputs: [integers, indices], outputs: [found] }),
-    makeNode('Gather', [scales, indices], [scale], { name: `${node.name}_scale_Gather` }),
-    makeNode('Cast', [found], [restored], { name: `${node.name}_Cast`, attributes: { to: FLOAT32 } }),
-    makeNode('Mul', [restored, scale], [output], { name: `${node.name}_Mul` }),
+    makeNode('Gather', [scales, indices], [scale], { name: rewriting.freshNode(`${node.name}_scale_Gather`) }),
+    makeNode('Cast', [found], [restored], {
+      name: rewriting.freshNode(`${node.name}_Cast`),
+      attributes: { to: FLOAT32 },
+    }),
+    makeNode('Mul', [restored, scale], [output], { name: rewriting.freshNode(`${node.name}_Mul`) }),
   );
 }

@@ -45,7 +45,9 @@ function dequantizedConstant(
   const constant = rewriting.constant(`${hint}_${stored.dtype}`, stored);
   const read = integers.packed ? rewriting.fresh(`${constant}_unpacked`) : constant;
   if (integers.packed)
-    rewriting.emit(makeNode('Cast', [constant], [read], { name: `${constant}_Cast`, attributes: { to: INT8 } }));
+    rewriting.emit(
+      makeNode('Cast', [constant], [read], { name: rewriting.freshNode(`${constant}_Cast`), attributes: { to: INT8 } }),
+    );
   const scale = rewriting.constant(`${constant}_scale`, floats(scales, shape));
   const zeros =
     integers.dtype === 'int8'
@@ -55,7 +57,7 @@ function dequantizedConstant(
   const name = rewriting.fresh(`${hint}_dequantized`);
   rewriting.emit(
     makeNode('DequantizeLinear', [read, scale, zeroPoint], [name], {
-      name: `${name}_DequantizeLinear`,
+      name: rewriting.freshNode(`${name}_DequantizeLinear`),
       attributes: scales.length === 1 ? {} : { axis },
     }),
   );

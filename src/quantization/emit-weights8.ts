@@ -37,7 +37,7 @@ export function emitWeights8(rewriting: Rewriting, node: Node): void {
   rewriting.integerWeights.push({ node: node.name, constant, largestPair: null });
   rewriting.emit(
     makeNode('DequantizeLinear', [constant, scale], [restored], {
-      name: `${node.name}_DequantizeLinear`,
+      name: rewriting.freshNode(`${node.name}_DequantizeLinear`),
       attributes: { axis: 1 },
     }),
     makeNode('MatMul', [node.inputs[0] as string, restored], [unbiased], { name: node.name }),

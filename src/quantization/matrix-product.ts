@@ -20,7 +20,7 @@ export function emitBias(rewriting: Rewriting, node: Node, product: string): voi
   if (beta !== 1) {
     addend = rewriting.fresh(`${output}_bias`);
     const factor = rewriting.constant(`${output}_beta`, floats([beta], []));
-    rewriting.emit(makeNode('Mul', [bias, factor], [addend], { name: `${node.name}_beta_Mul` }));
+    rewriting.emit(makeNode('Mul', [bias, factor], [addend], { name: rewriting.freshNode(`${node.name}_beta_Mul`) }));
   }
-  rewriting.emit(makeNode('Add', [product, addend], [output], { name: `${node.name}_Add` }));
+  rewriting.emit(makeNode('Add', [product, addend], [output], { name: rewriting.freshNode(`${node.name}_Add`) }));
 }

@@ -25,3 +25,15 @@ export function withUniqueNames(nodes: readonly Node[]): Node[] {
     return name === node.name ? node : Object.freeze({ ...node, name });
   });
 }
+
+/** Gives names that none of these nodes has yet; ONNX Runtime refuses two nodes of one name. */
+export const freshNodeNames = (nodes: readonly Node[]): ((hint: string) => string) =>
+  namesBeside(new Set(nodes.map(({ name }) => name)));
+
+/** Adds nodes at the front of a graph, under names that none of its own has; the nameless stay so. */
+export function prependNodes(graph: Graph, added: readonly Node[]): void {
+  const fresh = freshNodeNames(graph.nodes);
+  graph.nodes.unshift(
+    ...added.map((node) => (node.name === '' ? node : Object.freeze({ ...node, name: fresh(node.name) }))),
+  );
+}

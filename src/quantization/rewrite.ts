@@ -5,7 +5,7 @@ import { emitRows } from './emit-rows.js';
 import { emitStatic } from './emit-static.js';
 import { emitWeights4 } from './emit-weights4.js';
 import { emitWeights8 } from './emit-weights8.js';
-import { freshNames } from './names.js';
+import { freshNames, freshNodeNames } from './names.js';
 import type { Plan, Treatment } from './plan.js';
 import { type IntegerWeight, quantizeDequantize, type RewriteOptions, type Rewriting } from './rewriting.js';
 import { storeTables } from './row-tables.js';
@@ -55,6 +55,7 @@ export function rewrite(
     constants,
     integerWeights: [],
     fresh: freshNames(source),
+    freshNode: freshNodeNames(source.nodes),
     dequantized: new Map(),
     dynamicallyQuantized: new Map(),
     tables: new Map(),

@@ -62,7 +62,10 @@ export interface Rewriting extends RewriteOptions {
   readonly plan: Plan;
   readonly constants: Map<string, Tensor>;
   readonly integerWeights: IntegerWeight[];
+  /** Names of values and constants that nothing has yet. */
   readonly fresh: (hint: string) => string;
+  /** Names of nodes that none has yet. What stands in the place of a node keeps that node's. */
+  readonly freshNode: (hint: string) => string;
   /** Names of values that already have an integer twin: float name → dequantized name. */
   readonly dequantized: Map<string, string>;
   /** Names of values quantized by DynamicQuantizeLinear: [integers, scale, zero point]. */
@@ -117,7 +120,11 @@ export function quantizeDequantize(
   );
   const integers = rewriting.fresh(`${names.hint}_quantized`);
   rewriting.emit(
-    makeNode('QuantizeLinear', [names.from, scale, zeroPoint], [integers], { name: `${names.hint}_QuantizeLinear` }),
-    makeNode('DequantizeLinear', [integers, scale, zeroPoint], [names.to], { name: `${names.hint}_DequantizeLinear` }),
+    makeNode('QuantizeLinear', [names.from, scale, zeroPoint], [integers], {
+      name: rewriting.freshNode(`${names.hint}_QuantizeLinear`),
+    }),
+    makeNode('DequantizeLinear', [integers, scale, zeroPoint], [names.to], {
+      name: rewriting.freshNode(`${names.hint}_DequantizeLinear`),
+    }),
   );
 }

@@ -2,6 +2,7 @@ import { type Graph, node as makeNode, type Node } from '../onnx/ir/graph.js';
 import { numberToHalf } from '../onnx/ir/numbers.js';
 import { elements, tensor } from '../onnx/ir/tensor.js';
 import { storageObstacle } from './half/fitness.js';
+import { prependNodes } from './names.js';
 import { isWorthStoring } from './worth-storing.js';
 
 const FLOAT32 = 1;
@@ -38,7 +39,7 @@ export function storeConstants(
       halves.add(name);
       return [makeNode('Cast', [half], [name], { name: `${half}_Cast`, attributes: { to: FLOAT32 } })];
     });
-    graph.nodes.unshift(...restoring);
+    prependNodes(graph, restoring);
   }
   return { halves, obstacles };
 }

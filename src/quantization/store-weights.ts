@@ -2,6 +2,7 @@ import { capturedValues } from '../onnx/ir/captured-values.js';
 import { type Attribute, type Graph, node as makeNode, type Node, subgraphs } from '../onnx/ir/graph.js';
 import { elements, floats, tensor } from '../onnx/ir/tensor.js';
 import type { BlockedWeights } from './blocked-weights.js';
+import { prependNodes } from './names.js';
 import type { Plan, Treatment } from './plan.js';
 import type { RewriteOptions } from './rewriting.js';
 import { storeConstants } from './store-constants.js';
@@ -54,7 +55,7 @@ function storeOperands(
       makeNode('Mul', [byInput, scale], [name], { name: `${name}_Mul` }),
     ];
   });
-  graph.nodes.unshift(...restoring);
+  prependNodes(graph, restoring);
 }
 
 /**
