@@ -125,7 +125,7 @@ export const QuantizeFields = z.strictObject({
     .default(8)
     .meta({
       description:
-        'With int8_static: 4 stores weights in 4 bits per channel, which become INT8 when the model is loaded, so that the same integer kernels run on half the bytes; the first and last layer keep 8 bits. It costs most networks some points until they are trained again.',
+        'With int8_static: 4 stores weights in 4 bits per channel, which become INT8 when the model is loaded, so that the same integer kernels run, and these weights take half the bytes; the first and last layer keep 8 bits. It costs most networks some points until they are trained again.',
     }),
   per_channel: z
     .boolean()

@@ -4,9 +4,11 @@ import { nodesInFourBits } from './four-bit-weights.js';
 import { runsInInteger } from './plan.js';
 
 /** How many nodes multiply INT8 by weights of 4 bits. */
-function fourBitNotes({ graph, decisions }: Scheme['plan']): string[] {
+function fourBitNotes({ plan: { graph, decisions }, fusion }: Scheme): string[] {
   const few = nodesInFourBits(graph);
-  const integer = [...decisions.values()].filter(({ node, treatment }) => treatment === 'static' && few.has(node.name));
+  const integer = [...decisions.values()].filter(
+    ({ node, treatment }) => treatment === 'static' && few.has(node.name) && !fusion?.unfused.has(node.name),
+  );
   if (integer.length === 0) return [];
   const nodes = integer.length === 1 ? '1 integer node holds' : `${integer.length} integer nodes hold`;
   return [`${nodes} weights of 4 bits, which become INT8 when the model is loaded.`];
@@ -16,10 +18,10 @@ function fourBitNotes({ graph, decisions }: Scheme['plan']): string[] {
 const storedAs = (bits: number) => ({ stored: 'INT8', stored4: `INT${bits}`, stored16: 'FP16' });
 
 /** What a report says of a scheme beside its numbers. */
-export function notesOn({ scheme, only_what_pays, weights, weight_bits }: SettledStep, { plan }: Scheme): string[] {
-  const decisions = [...plan.decisions.values()];
+export function notesOn({ scheme, only_what_pays, weights, weight_bits }: SettledStep, made: Scheme): string[] {
+  const decisions = [...made.plan.decisions.values()];
   const notes: string[] = [];
-  if (weight_bits === 4) notes.push(...fourBitNotes(plan));
+  if (weight_bits === 4) notes.push(...fourBitNotes(made));
   if (scheme === 'fp16_weights') {
     notes.push('FP16 saves bytes, not time: everything runs in FP32.');
   } else if (!decisions.some(runsInInteger)) {

@@ -43,9 +43,15 @@ export class TrainingGraph {
     return name;
   }
 
-  /** The constant of the quantized model that a value holds the scales of; undefined for what came in here and holds none. */
+  /**
+   * The constant of the quantized model that a value alone holds the scales of; undefined for what came in here and holds none, and for
+   * scales that several weights share: trained once for each, they would come apart.
+   */
   storedScales(name: string): string | undefined {
-    return this.#scales.get(name) ?? (this.#added.has(name) ? undefined : name);
+    const stored = this.#scales.get(name);
+    if (stored === undefined) return this.#added.has(name) ? undefined : name;
+    const holders = [...this.#scales.values()].filter((each) => each === stored).length;
+    return holders === 1 ? stored : undefined;
   }
 
   scalar(hint: string, value: number): string {
