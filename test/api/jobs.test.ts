@@ -273,7 +273,14 @@ test('a student that is to be quantized has every default, calibration samples, 
   const steps = [distill({ quantize_aware: { scheme: 'int8_static', recover: { epochs: 3 } } })];
   const { body } = await post(spec({ dataset, steps }), '/v1/jobs?dry_run=true').expect(200);
   const { quantize_aware: aware } = body.spec.steps[0];
-  assert.deepEqual(aware.recover, { epochs: 3, batch_size: 64, learning_rate: 0.01, samples: 4096, patience: null });
+  assert.deepEqual(aware.recover, {
+    epochs: 3,
+    batch_size: 64,
+    learning_rate: 0.01,
+    samples: 4096,
+    scales: 'frozen',
+    patience: null,
+  });
   assert.equal(aware.calibration.method, 'mean_minmax');
   assert.ok(body.splits.calibration.samples > 0);
   assert.match(body.actions[0], /let the model before it teach the quantized student for up to 3 epochs/);
