@@ -2,8 +2,7 @@ import { join } from 'node:path';
 import { Training } from '../contracts/distill-step.js';
 import type { MetricName } from '../contracts/job-spec.js';
 import type { Recovery } from '../contracts/recovery.js';
-import type { Samples } from '../datasets/samples.js';
-import type { CheckpointStore } from '../distillation/checkpoint-schedule.js';
+import type { TaughtTraining } from '../distillation/distill-options.js';
 import { type FittingBatch, fitToMemory } from '../distillation/fit-to-memory.js';
 import { nothingFrozen } from '../distillation/frozen.js';
 import { TARGETS } from '../distillation/program.js';
@@ -15,35 +14,20 @@ import { floatsOf } from '../distillation/training-state.js';
 import type { Model } from '../onnx/ir/graph.js';
 import { ServiceError } from '../platform/errors.js';
 import { derivedSeed, seededRandom, shuffled } from '../platform/random.js';
-import { type ExternalFile, withSession } from '../runtime/session.js';
+import { withSession } from '../runtime/session.js';
 import { kernelLoss, withBatchLoss } from './kernel-loss.js';
 import { recoveryLoss, suitableLoss } from './recovery-loss.js';
 import { startFromFloat } from './start-from-float.js';
 import { type TrainingForm, trainingForm } from './training-form.js';
 
-export interface RecoverOptions {
+/** What a recovery is given; its teacher is the model that the step was given. */
+export interface RecoverOptions extends TaughtTraining {
   /** The result of post-training quantization. It is left as it is. */
   readonly quantized: Model;
   /** The float model right before its numbers were rounded, for where its weights lay between the integers. */
   readonly float: Model;
-  /** The model that the step was given. */
-  readonly teacher: { readonly path: string; readonly external: readonly ExternalFile[] };
   readonly recovery: Recovery;
-  /** The scored output, which both share by name. */
-  readonly output: string;
   readonly metric: MetricName;
-  readonly samples: Samples;
-  readonly training: readonly number[];
-  readonly selection: readonly number[];
-  readonly checkpoints: CheckpointStore;
-  readonly threads: number;
-  /** The most that the process may hold, in bytes; batches go through the graph in parts when they would take more. */
-  readonly memoryLimit?: number;
-  /** Channels per block of the CPU's convolution kernels, as `blockSize` gives them. */
-  readonly block?: number;
-  readonly seed: number;
-  readonly scratch: string;
-  readonly signal: AbortSignal;
   /** @param fraction of the whole work, from 0 to 1 */
   progress(fraction: number, metrics: Readonly<Record<string, number>>): void;
   now(): number;

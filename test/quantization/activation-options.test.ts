@@ -3,12 +3,11 @@ import { describe, test } from 'node:test';
 import { QuantizeStep } from '../../src/contracts/quantize-step.js';
 import { type Model, node } from '../../src/onnx/ir/graph.js';
 import { numbers } from '../../src/onnx/ir/numbers.js';
-import { elements, type Tensor } from '../../src/onnx/ir/tensor.js';
+import type { Tensor } from '../../src/onnx/ir/tensor.js';
 import { encodeModel } from '../../src/onnx/serde/encode-model.js';
 import { ServiceError } from '../../src/platform/errors.js';
-import { runModel } from '../onnx/session.js';
 import { smallModel } from '../runtime/small-model.js';
-import { AVX2, quantize, randomTensors, samplesOf, VNNI } from './fixtures.js';
+import { AVX2, answerTo, quantize, randomTensors, samplesOf, VNNI } from './fixtures.js';
 
 const dims = [1, 16, 8, 8];
 const samples = randomTensors(dims, 4, 5);
@@ -45,11 +44,7 @@ function parametersOf(model: Model, value: string) {
   return { scale: numbers(scale)[0] as number, zeroPoint: numbers(zeroPoint)[0] as number, dtype: zeroPoint.dtype };
 }
 
-const answer = async (model: Model) =>
-  elements(
-    (await runModel(encodeModel(model), new Map([['x', samples[0] as Tensor]]), 'all')).get('y') as Tensor,
-    'float32',
-  );
+const answer = (model: Model) => answerTo(model, samples[0] as Tensor);
 const decibel = (expected: Float32Array, actual: Float32Array) => {
   const energy = (values: Float32Array) => values.reduce((sum, value) => sum + value * value, 0);
   return 10 * Math.log10(energy(expected) / energy(expected.map((value, i) => value - (actual[i] as number))));

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { isSettled, QuantizeStep, type SettledStep } from '../../src/contracts/quantize-step.js';
 import type { Model } from '../../src/onnx/ir/graph.js';
-import { elementCount, floats, type Tensor } from '../../src/onnx/ir/tensor.js';
+import { elementCount, elements, floats, type Tensor } from '../../src/onnx/ir/tensor.js';
+import { encodeModel } from '../../src/onnx/serde/encode-model.js';
 import { seededRandom } from '../../src/platform/random.js';
 import { type Quantized, type QuantizeOptions, quantizeModel } from '../../src/quantization/quantize-model.js';
+import { runModel } from '../onnx/session.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'modelpress-quantize-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -20,6 +22,10 @@ export const samplesOf = (input: string, tensors: readonly Tensor[]) => ({
   batch: null,
   feeds: async (indices: readonly number[]) => new Map([[input, tensors[indices[0] ?? 0] as Tensor]]),
 });
+
+/** The output y of a model by the kernels that run it. */
+export const answerTo = async (model: Model, x: Tensor): Promise<Float32Array> =>
+  elements((await runModel(encodeModel(model), new Map([['x', x]]), 'all')).get('y') as Tensor, 'float32');
 
 /** Tensors of one shape with numbers between -1 and 1. */
 export function randomTensors(dims: readonly number[], count: number, seed: number): Tensor[] {

@@ -2,13 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { QuantizeStep } from '../../src/contracts/quantize-step.js';
 import { type Model, node } from '../../src/onnx/ir/graph.js';
-import { elementCount, elements, type Tensor, tensor } from '../../src/onnx/ir/tensor.js';
-import { encodeModel } from '../../src/onnx/serde/encode-model.js';
+import { elementCount, type Tensor, tensor } from '../../src/onnx/ir/tensor.js';
 import { ServiceError } from '../../src/platform/errors.js';
 import { unpackBits } from '../../src/quantization/pack-bits.js';
-import { runModel } from '../onnx/session.js';
 import { smallModel } from '../runtime/small-model.js';
-import { AVX2, quantize, randomTensors, samplesOf } from './fixtures.js';
+import { AVX2, answerTo, quantize, randomTensors, samplesOf } from './fixtures.js';
 
 const dims = [1, 16, 8, 8];
 const samples = randomTensors(dims, 4, 5);
@@ -49,11 +47,7 @@ const make = (step: Partial<Step> = {}, model = network()) =>
     cpu: { instructionSets: AVX2 },
   });
 
-const answer = async (model: Model) =>
-  elements(
-    (await runModel(encodeModel(model), new Map([['x', samples[0] as Tensor]]), 'all')).get('y') as Tensor,
-    'float32',
-  );
+const answer = (model: Model) => answerTo(model, samples[0] as Tensor);
 
 /** What constants of 4 bits a model holds, by name, as integers. */
 const packed = ({ graph }: Model) =>

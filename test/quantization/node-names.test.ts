@@ -2,12 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { QuantizeStep } from '../../src/contracts/quantize-step.js';
 import { type Model, node } from '../../src/onnx/ir/graph.js';
-import { elements, type Tensor } from '../../src/onnx/ir/tensor.js';
-import { encodeModel } from '../../src/onnx/serde/encode-model.js';
+import type { Tensor } from '../../src/onnx/ir/tensor.js';
 import { trainingForm } from '../../src/recovery/training-form.js';
-import { runModel } from '../onnx/session.js';
 import { smallModel } from '../runtime/small-model.js';
-import { AVX2, quantize, randomTensors, samplesOf } from './fixtures.js';
+import { AVX2, answerTo, quantize, randomTensors, samplesOf } from './fixtures.js';
 
 const WIDTH = 64;
 const samples = randomTensors([4, WIDTH], 4, 5);
@@ -37,11 +35,7 @@ const make = (model: Model, step: Step) =>
     cpu: { instructionSets: AVX2 },
   });
 
-const answer = async (model: Model) =>
-  elements(
-    (await runModel(encodeModel(model), new Map([['x', samples[0] as Tensor]]), 'all')).get('y') as Tensor,
-    'float32',
-  );
+const answer = (model: Model) => answerTo(model, samples[0] as Tensor);
 
 describe('a weight that two integer nodes share', () => {
   test('is stored once in 4 bits, and runs in the kernels of 8 bits', async () => {
